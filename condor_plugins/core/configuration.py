@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From knob texts to a `Policy`; what cannot be used is left out and named."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+import classad2
+
+from condor_plugins.core.policy import Credential, Downtime, Entry, Group, Policy, Settings
+from condor_plugins.core.reading import (
+    Problem,
+    WrongValueError,
+    knob_value,
+    names,
+    nearest,
+    object_values,
+    parse_ad,
+)
+from condor_plugins.core.resources import Resources
+from condor_plugins.core.table import (
+    CREDENTIAL,
+    DOWNTIME,
+    ENTRY,
+    FACILITY,
+    GROUP,
+    KNOBS,
+    OBJECT_KINDS,
+    ObjectKind,
+)
+
+Made = TypeVar("Made")
+
+
+def read_policy(knobs: Mapping[str, str]) -> Policy:
+    """The policy in these knob texts (name in capitals → expanded text).
+
+    A wrong object is left out and stands in `broken` and `problems`: the others go on.
+    A wrong plain knob leaves its default in force and stands in `problems`.
+    """
+    reader = _Reader(knobs)
+    settings = reader.settings()
+    entries = reader.objects(ENTRY, partial(_entry, settings))
+    groups = reader.objects(GROUP, _group)
+    credentials = reader.objects(CREDENTIAL, _credential)
+    reader.objects(FACILITY, lambda name, values, ad: name)
+    downtimes = reader.downtimes(entries)
+    reader.unlisted()
+    return Policy(
+        settings,
+        entries,
+        groups,
+        credentials,
+        downtimes,
+        frozenset(reader.broken),
+        tuple(reader.problems),
+    )
+
+
+class _Reader:
+    """Collects problems while it reads; one run over one set of knobs."""
+
+    def __init__(self, knobs: Mapping[str, str]) -> None:
+        self.knobs = knobs
+        self.problems: list[Problem] = []
+        self.broken: list[str] = []
+
+    def settings(self) -> Settings:
+        values = {knob.name: self._knob(knob.name) for knob in KNOBS}
+        chosen: dict[str, Any] = {
+            field_name: values[_knob_of(field_name)] for field_name in Settings.__slots__
+        }
+        return Settings(**chosen)
+
+    def _knob(self, name: str) -> object:
+        knob = next(one for one in KNOBS if one.name == name)
+        try:
+            return knob_value(knob, self.knobs.get(name, knob.default))
+        except WrongValueError as wrong:
+            self.problems.append(Problem(name, "", str(wrong)))
+            return knob_value(knob, knob.default)
+
+    def objects(
+        self, kind: ObjectKind, make: Callable[[str, dict[str, Any], classad2.ClassAd], Made]
+    ) -> dict[str, Made]:
+        listed = names(self.knobs.get(kind.names_knob, ""))
+        found = ((name, self._object(kind, name, make)) for name in listed)
+        return {name: made for name, made in found if made is not None}
+
+    def _object(
+        self,
+        kind: ObjectKind,
+        name: str,
+        make: Callable[[str, dict[str, Any], classad2.ClassAd], Made],
+    ) -> Made | None:
+        knob = kind.prefix + name
+        text = self.knobs.get(knob.upper())
+        if text is None:
+            self._refuse(
+                kind, name, [Problem(kind.names_knob, "", f"names {name}, but {knob} is not set")]
+            )
+            return None
+        try:
+            ad = parse_ad(text)
+        except WrongValueError as wrong:
+            self._refuse(kind, name, [Problem(knob, "", str(wrong))])
+            return None
+        values, problems = object_values(kind, knob, ad)
+        if problems:
+            self._refuse(kind, name, problems)
+            return None
+        return make(name, values, ad)
+
+    def _refuse(self, kind: ObjectKind, name: str, problems: list[Problem]) -> None:
+        self.problems += problems
+        self.broken.append(f"{kind.word} {name}")
+
+    def downtimes(self, entries: Mapping[str, Entry]) -> dict[str, Downtime]:
+        """GLIDEIN_DOWNTIME_<entry>; one that does not parse counts as down: the safe side."""
+        by_upper = {name.upper(): name for name in entries}
+        found: dict[str, Downtime] = {}
+        for knob in sorted(self.knobs):
+            if not knob.startswith(DOWNTIME.prefix) or knob in _KNOB_NAMES:
+                continue
+            name = by_upper.get(knob.removeprefix(DOWNTIME.prefix))
+            if name is None:
+                self._unknown(knob, DOWNTIME.prefix, entries)
+            else:
+                found[name] = self._object(DOWNTIME, name, _downtime) or _UNREADABLE
+        return found
+
+    def unlisted(self) -> None:
+        """Knobs that look like ours but are none, and objects that no names knob lists."""
+        for knob in sorted(self.knobs):
+            kind = next((one for one in OBJECT_KINDS if knob.startswith(one.prefix)), None)
+            if knob in _KNOB_NAMES or knob.startswith(DOWNTIME.prefix):
+                continue
+            if kind is None:
+                self._unknown(knob, "", (one.name for one in KNOBS))
+            elif knob.removeprefix(kind.prefix) not in self._listed(kind):
+                text = f"is not used: its name is not in {kind.names_knob}"
+                self.problems.append(Problem(knob, "", text, "warning"))
+
+    def _listed(self, kind: ObjectKind) -> set[str]:
+        return {name.upper() for name in names(self.knobs.get(kind.names_knob, ""))}
+
+    def _unknown(self, knob: str, prefix: str, known: Iterable[str]) -> None:
+        hint = nearest(knob, [prefix + one for one in known])
+        self.problems.append(Problem(knob, "", f"is no knob of HTCondor Glideins{hint}", "warning"))
+
+
+_KNOB_NAMES = frozenset(knob.name for knob in KNOBS)
+_UNREADABLE = Downtime("its downtime knob cannot be read", 0, 0, "")
+
+
+def _knob_of(field_name: str) -> str:
+    return "GLIDEIN_" + field_name.removesuffix("_s").upper()
+
+
+def _entry(settings: Settings, name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Entry:
+    named = classad2.ClassAd(str(ad))
+    named["Name"] = name
+    return Entry(
+        name,
+        values["Site"],
+        values["GridResource"],
+        values["TrustDomain"],
+        Resources(values["Cpus"], values["Memory"], values["Disk"], values["GPUs"]),
+        values["WallTime"],
+        values["IdleTimeout"],
+        values["MaxPilots"],
+        values["MaxIdlePilots"],
+        values["MaxHeldPilots"],
+        values["HeldTimeout"],
+        values["Start"],
+        values["Attributes"],
+        values["Submit"],
+        values["PilotDir"] or settings.pilot_dir,
+        values["LogDir"] or settings.pilot_log_dir,
+        named,
+    )
+
+
+def _group(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Group:
+    return Group(
+        name,
+        values["Jobs"],
+        values["Entries"],
+        values["Start"],
+        values["MaxPilots"],
+        values["MaxIdlePilots"],
+    )
+
+
+def _credential(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Credential:
+    return Credential(
+        name, values["Purpose"], values["Type"], values["TrustDomain"], values["Path"]
+    )
+
+
+def _downtime(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Downtime:
+    return Downtime(values["Reason"], values["Start"], values["End"], values["By"])

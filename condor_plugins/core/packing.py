@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fill jobs into slots and pilots by all resources, in counts and never job by job.
+
+A heap of equal bins is one record with a multiplicity, so the effort follows the number of
+different fillings, not the number of pilots or jobs.
+"""
+
+from dataclasses import dataclass, field
+
+from condor_plugins.core.resources import Resources
+
+
+@dataclass(slots=True)
+class Bin:
+    """`count` slots or pilots with the same room left."""
+
+    free: Resources
+    count: int
+    used: bool = False
+
+
+@dataclass(slots=True)
+class Bins:
+    """The slots or pilots of one origin (a kind of slot, the coming pilots of a cluster …)."""
+
+    bins: list[Bin] = field(default_factory=list)
+
+    def add(self, free: Resources, count: int) -> None:
+        if count > 0:
+            self.bins.append(Bin(free, count))
+
+    def untouched(self) -> int:
+        """How many bins nothing was placed in."""
+        return sum(one.count for one in self.bins if not one.used)
+
+    def place(self, each: Resources, jobs: int) -> int:
+        """Place up to `jobs` jobs of size `each`, into started bins first; how many found room."""
+        left = jobs
+        for one in sorted(self.bins, key=lambda one: not one.used):
+            if left == 0:
+                break
+            left -= self._fill(one, each, left)
+        self.bins = [one for one in self.bins if one.count > 0]
+        return jobs - left
+
+    def _fill(self, one: Bin, each: Resources, jobs: int) -> int:
+        fits = one.free.holds(each)
+        if fits == 0:
+            return 0
+        full, rest = divmod(min(jobs, fits * one.count), fits)
+        for how_many, times in ((full, fits), (1 if rest else 0, rest)):
+            if how_many:
+                self.bins.append(Bin(one.free.less(each, times), how_many, used=True))
+        one.count -= full + (1 if rest else 0)
+        return full * fits + rest
+
+
+def pilots_for(shape: Resources, each: Resources, jobs: int) -> int:
+    """How many empty pilots of `shape` it takes for `jobs` jobs of size `each`; 0 if none fits."""
+    fits = shape.holds(each)
+    return -(-jobs // fits) if fits else 0

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The result of a decision: what is asked where, what cut it, what happens to each kind of job."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One group at one entry. Pilots are counts.
+
+    `wanted`: pilots that should be waiting if no limit held. `granted`: after limits, what the
+    schedd keeps waiting (JobMaterializeMaxIdle). `most`: the ceiling of pilots present
+    (JobMaterializeLimit). `surplus`: waiting pilots that no job needs.
+    """
+
+    group: str
+    entry: str
+    site: str
+    waiting: int = 0
+    starting: int = 0
+    running: int = 0
+    held: int = 0
+    wanted: int = 0
+    granted: int = 0
+    most: int = 0
+    surplus: int = 0
+    removing: int = 0
+    cut_by: tuple[str, ...] = ()
+    shut: str = ""
+    hold_reasons: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one kind of idle job: counts of jobs that add up to `count`.
+
+    `asked` gives, by entry, the jobs that new pilots are asked for; `unmet` the rest.
+    `matching`: its group's entries that match.
+    """
+
+    signature: str
+    example: str
+    owner: str
+    count: int
+    cpus: int
+    memory_mb: int
+    group: str
+    in_slots: int = 0
+    in_coming: int = 0
+    asked: Mapping[str, int] = field(default_factory=dict)
+    unmet: int = 0
+    matching: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Make the pilot cluster of a group at an entry."""
+
+    group: str
+    entry: str
+    digest: str
+    max_idle: int
+    most: int
+    notes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Set attributes of a pilot cluster's own ad: (name, ClassAd text)."""
+
+    cluster: int
+    group: str
+    entry: str
+    changes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveWaiting:
+    """Take back up to `pilots` waiting pilots, newest first."""
+
+    cluster: int
+    group: str
+    entry: str
+    pilots: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveHeld:
+    """Drop the held pilots of a cluster whose entry has changed since."""
+
+    cluster: int
+    group: str
+    entry: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveCluster:
+    """Drop an outdated pilot cluster that has no pilot left."""
+
+    cluster: int
+    group: str
+    entry: str
+    reason: str
+
+
+Action = Submit | Edit | RemoveWaiting | RemoveHeld | RemoveCluster
+
+
+@dataclass(frozen=True, slots=True)
+class Surplus:
+    """Since when (UNIX seconds) at least `least` waiting pilots have been in surplus."""
+
+    since_s: float
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one cycle tells the next; losing it only delays a removal. Keys are "group/entry"."""
+
+    surplus: Mapping[str, Surplus] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One decision. `frozen` says why nothing is changed in this cycle, and is empty otherwise."""
+
+    now_s: float
+    frozen: str = ""
+    requests: tuple[Request, ...] = ()
+    fates: tuple[Fate, ...] = ()
+    actions: tuple[Action, ...] = ()
+    memory: Memory = field(default_factory=Memory)
+    problems: tuple[str, ...] = ()
+
+    def jobs(self) -> int:
+        """All idle jobs of groups."""
+        return sum(fate.count for fate in self.fates)
+
+    def of_entry(self, entry: str) -> Iterator[Request]:
+        return (request for request in self.requests if request.entry == entry)

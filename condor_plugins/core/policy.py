@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the administrator wants: entries, groups, credentials, downtimes and settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import classad2
+
+from condor_plugins.core.reading import Problem
+from condor_plugins.core.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The plain knobs that steer the decision and the provisioner; times in seconds."""
+
+    account: str
+    token_directory: str
+    state_dir: str
+    downtime_file: str
+    pilot_dir: str
+    pilot_log_dir: str
+    collector: str
+    dry_run: bool
+    max_pilots: int
+    max_idle_pilots: int
+    remove_after_s: int
+    max_removals: int
+    join_timeout_s: int
+    collector_settle_s: int
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One way into a site."""
+
+    name: str
+    site: str
+    grid_resource: str
+    trust_domain: str
+    shape: Resources
+    wall_time_s: int
+    idle_timeout_s: int
+    max_pilots: int
+    max_idle_pilots: int
+    max_held_pilots: int
+    held_timeout_s: int
+    start: classad2.ExprTree
+    attributes: Mapping[str, object]
+    submit: Mapping[str, object]
+    pilot_dir: str
+    log_dir: str
+    ad: classad2.ClassAd = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One policy for jobs."""
+
+    name: str
+    jobs: classad2.ExprTree
+    entries: classad2.ExprTree
+    start: classad2.ExprTree
+    max_pilots: int
+    max_idle_pilots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A secret in a file; the secret itself is never read here."""
+
+    name: str
+    purpose: str
+    type: str
+    trust_domain: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Downtime:
+    """An entry is not asked for pilots from `start_s` to `end_s` (UNIX seconds; end 0: open)."""
+
+    reason: str
+    start_s: int
+    end_s: int
+    by: str
+
+    def covers(self, now_s: float) -> bool:
+        return self.start_s <= now_s and (self.end_s == 0 or now_s < self.end_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The whole configuration; `broken` names objects that are configured but cannot be used."""
+
+    settings: Settings
+    entries: Mapping[str, Entry]
+    groups: Mapping[str, Group]
+    credentials: Mapping[str, Credential]
+    downtimes: Mapping[str, Downtime]
+    broken: frozenset[str]
+    problems: tuple[Problem, ...]
+
+    def serves(self, group: Group, entry: Entry) -> bool:
+        """Whether the group's Entries expression holds in the entry's ad."""
+        return classad2.ClassAd.eval(_with(entry.ad, group.entries), "_Serves") is True
+
+    def callback_credential(self, entry: Entry) -> Credential | None:
+        """The first credential with which this entry's pilots join the pool."""
+        usable = (
+            one
+            for one in self.credentials.values()
+            if one.purpose == "callback" and one.trust_domain == entry.trust_domain
+        )
+        return next(usable, None)
+
+
+def _with(ad: classad2.ClassAd, expression: classad2.ExprTree) -> classad2.ClassAd:
+    scope = classad2.ClassAd(str(ad))
+    scope["_Serves"] = expression
+    return scope

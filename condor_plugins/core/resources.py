@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a job asks for and a slot has: cpus, memory, disk, gpus."""
+
+from dataclasses import astuple, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Amounts of one slot or one job; memory and disk in MiB, as in HTCondor."""
+
+    cpus: int = 0
+    memory_mb: int = 0
+    disk_mb: int = 0
+    gpus: int = 0
+
+    def holds(self, each: "Resources") -> int:
+        """How many of `each` fit in here at once; an amount of 0 never limits."""
+        return min(
+            (have // need for have, need in zip(astuple(self), astuple(each), strict=True) if need),
+            default=0,
+        )
+
+    def less(self, each: "Resources", times: int) -> "Resources":
+        """What is left after `times` of `each` moved in."""
+        return Resources(
+            self.cpus - times * each.cpus,
+            self.memory_mb - times * each.memory_mb,
+            self.disk_mb - times * each.disk_mb,
+            self.gpus - times * each.gpus,
+        )
+
+    def share_of(self, whole: "Resources") -> float:
+        """The largest fraction of `whole` that any one resource takes (its dominant share)."""
+        pairs = zip(astuple(self), astuple(whole), strict=True)
+        return max((part / have for part, have in pairs if have), default=0.0)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one cycle has seen: one frozen value, made at the edge, used by everything after it."""
+
+from dataclasses import dataclass, field
+
+import classad2
+
+from condor_plugins.core.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """Idle jobs that are alike in everything that decides a match.
+
+    `signature` is equal for kinds with equal attributes, in this and in later cycles.
+    `example` is the id of one of the jobs ("cluster.proc").
+    """
+
+    signature: str
+    count: int
+    each: Resources
+    example: str
+    owner: str
+    ad: classad2.ClassAd = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A slot that takes jobs: partitionable, or static and unclaimed; `free` is its room now."""
+
+    name: str
+    entry: str
+    group: str
+    pilot: str
+    free: Resources
+    signature: str
+    ad: classad2.ClassAd = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PilotCluster:
+    """One pilot cluster in the queue; the counts are of its materialised pilots.
+
+    `starting`: running at the site for less than the join timeout and not yet in the collector.
+    `lost`: running for longer, and not (or no longer) in the collector.
+    """
+
+    cluster: int
+    group: str
+    entry: str
+    digest: str
+    max_idle: int
+    most: int
+    waiting: int = 0
+    running: int = 0
+    held: int = 0
+    leaving: int = 0
+    starting: int = 0
+    lost: int = 0
+    wanted: int = 0
+    granted: int = 0
+    cut_by: str = ""
+    hold_reasons: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def present(self) -> int:
+        """All its pilots in the queue, whatever their state: what JobMaterializeLimit counts."""
+        return self.waiting + self.running + self.held + self.leaving
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The world at `now_s` (UNIX seconds). `failed`: queries without an answer, in plain words."""
+
+    now_s: float
+    kinds: tuple[JobKind, ...] = ()
+    slots: tuple[Slot, ...] = ()
+    clusters: tuple[PilotCluster, ...] = ()
+    collector_age_s: float | None = None
+    failed: tuple[str, ...] = ()

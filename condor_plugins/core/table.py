@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one table: every knob and every attribute of the objects that knobs hold.
+
+The checks, ``docs/knobs.md`` and ``config.d/50-glidein-defaults.conf`` are made from it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["integer", "boolean", "string", "names", "expression", "record", "strings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One HTCondor knob of ours; `default` is written as an administrator would write it."""
+
+    name: str
+    kind: Kind
+    default: str
+    sentence: str
+    unit: str = ""
+    least: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of an object; without a `default` (ClassAd text) it must be given."""
+
+    name: str
+    kind: Kind
+    default: str | None
+    sentence: str
+    unit: str = ""
+    least: int | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectKind:
+    """A sort of object: the knob that lists the names, the prefix of the knobs that hold the ads."""
+
+    word: str
+    names_knob: str
+    prefix: str
+    sentence: str
+    attributes: tuple[Attribute, ...]
+
+
+KNOBS = (
+    Knob("GLIDEIN_ENTRY_NAMES", "names", "", "The entries: names of GLIDEIN_ENTRY_<name> knobs."),
+    Knob(
+        "GLIDEIN_GROUP_NAMES",
+        "names",
+        "",
+        "The groups, in order: a job belongs to the first group whose Jobs expression it meets.",
+    ),
+    Knob(
+        "GLIDEIN_CREDENTIAL_NAMES",
+        "names",
+        "",
+        "The credentials: names of GLIDEIN_CREDENTIAL_<name> knobs.",
+    ),
+    Knob(
+        "GLIDEIN_FACILITY_NAMES",
+        "names",
+        "",
+        "The facilities with an HTTP API: names of GLIDEIN_FACILITY_<name> knobs.",
+    ),
+    Knob(
+        "GLIDEIN_PERIOD",
+        "string",
+        "60s",
+        "Time from one run of the provisioner to the next; read when the schedd starts.",
+    ),
+    Knob(
+        "GLIDEIN_BIN",
+        "string",
+        "/opt/htcondor-glideins/bin",
+        "Where the programs of HTCondor Glideins are installed.",
+    ),
+    Knob(
+        "GLIDEIN_ACCOUNT",
+        "string",
+        "glidein",
+        "The unprivileged account that owns the pilots' jobs.",
+    ),
+    Knob(
+        "GLIDEIN_TOKEN_DIRECTORY",
+        "string",
+        "/etc/condor/glidein-tokens.d",
+        "Directory with the IDTOKEN of GLIDEIN_ACCOUNT, with which the provisioner submits; only the condor account may read it.",
+    ),
+    Knob(
+        "GLIDEIN_STATE_DIR",
+        "string",
+        "$(LOCAL_DIR)/lib/condor/glidein",
+        "Directory for the plan of the last cycle and the provisioner's lock; it may be deleted at any time.",
+    ),
+    Knob(
+        "GLIDEIN_DOWNTIME_FILE",
+        "string",
+        "/etc/condor/config.d/90-glidein-downtimes.conf",
+        "The drop-in that `glidein down` and `glidein up` write.",
+    ),
+    Knob(
+        "GLIDEIN_PILOT_DIR",
+        "string",
+        "",
+        "Directory with the pilot's files, made by tools/pack; the site must see it under the same path where it shares a file system.",
+    ),
+    Knob(
+        "GLIDEIN_PILOT_LOG_DIR",
+        "string",
+        "",
+        "Directory for the pilots' stdout and stderr, owned by GLIDEIN_ACCOUNT; where the site shares a file system it is the pilots' working directory too.",
+    ),
+    Knob("GLIDEIN_COLLECTOR", "string", "$(COLLECTOR_HOST)", "The collector that glideins join."),
+    Knob(
+        "GLIDEIN_DRY_RUN", "boolean", "false", "Decide and report, but change nothing in the queue."
+    ),
+    Knob(
+        "GLIDEIN_MAX_PILOTS",
+        "integer",
+        "10000",
+        "Most pilots in the queue over all entries.",
+        "pilots",
+        0,
+    ),
+    Knob(
+        "GLIDEIN_MAX_IDLE_PILOTS",
+        "integer",
+        "1000",
+        "Most pilots waiting over all entries.",
+        "pilots",
+        0,
+    ),
+    Knob(
+        "GLIDEIN_REMOVE_AFTER",
+        "integer",
+        "300",
+        "Waiting pilots that no job needs are removed when that has lasted this long.",
+        "seconds",
+        0,
+    ),
+    Knob(
+        "GLIDEIN_MAX_REMOVALS",
+        "integer",
+        "100",
+        "Most waiting pilots of one entry and group removed in one cycle.",
+        "pilots",
+        1,
+    ),
+    Knob(
+        "GLIDEIN_JOIN_TIMEOUT",
+        "integer",
+        "300",
+        "A running pilot whose glidein is not in the collector counts as coming for this long.",
+        "seconds",
+        1,
+    ),
+    Knob(
+        "GLIDEIN_COLLECTOR_SETTLE",
+        "integer",
+        "600",
+        "While the collector has run for less than this, running pilots that it does not show freeze the decision; two update intervals of the glideins.",
+        "seconds",
+        0,
+    ),
+    Knob(
+        "GLIDEIN_TIMEOUT",
+        "integer",
+        "20",
+        "Longest wait for one answer of a schedd or collector.",
+        "seconds",
+        1,
+    ),
+)
+
+ENTRY = ObjectKind(
+    "entry",
+    "GLIDEIN_ENTRY_NAMES",
+    "GLIDEIN_ENTRY_",
+    "One way into a site: where pilots are submitted and what shape they have.",
+    (
+        Attribute("Site", "string", None, "The site this entry belongs to."),
+        Attribute(
+            "GridResource", "string", None, 'HTCondor\'s grid_resource, for example "batch slurm".'
+        ),
+        Attribute(
+            "TrustDomain",
+            "string",
+            '""',
+            "Label; credentials and entries combine only when it is equal.",
+        ),
+        Attribute(
+            "Facility",
+            "string",
+            '""',
+            "Name of a GLIDEIN_FACILITY_ ad, where the site is reached through an HTTP API.",
+        ),
+        Attribute(
+            "AuthMethod",
+            "string",
+            '""',
+            "Credential types for a request: ';' is and, ',' is first available.",
+        ),
+        Attribute("Cpus", "integer", None, "Cores of one pilot.", "cores", 1),
+        Attribute("Memory", "integer", None, "Memory of one pilot.", "MiB", 1),
+        Attribute("Disk", "integer", "20000", "Scratch space of one pilot.", "MiB", 1),
+        Attribute("GPUs", "integer", "0", "GPUs of one pilot.", "GPUs", 0),
+        Attribute("WallTime", "integer", None, "Time the site gives one pilot.", "seconds", 300),
+        Attribute(
+            "IdleTimeout",
+            "integer",
+            "600",
+            "A glidein without a job for this long leaves.",
+            "seconds",
+            1,
+        ),
+        Attribute(
+            "MaxPilots", "integer", "100", "Most pilots in the queue at this entry.", "pilots", 0
+        ),
+        Attribute(
+            "MaxIdlePilots", "integer", "10", "Most pilots waiting at this entry.", "pilots", 0
+        ),
+        Attribute(
+            "MaxHeldPilots",
+            "integer",
+            "10",
+            "With this many pilots held the entry gets no more until a person or HeldTimeout clears them.",
+            "pilots",
+            1,
+        ),
+        Attribute(
+            "HeldTimeout",
+            "integer",
+            "3600",
+            "A pilot held for this long is removed, so that the entry is tried again.",
+            "seconds",
+            60,
+        ),
+        Attribute(
+            "Start",
+            "expression",
+            "true",
+            "Which jobs may run here, as in a startd's START; TARGET is the job.",
+        ),
+        Attribute(
+            "Attributes",
+            "record",
+            "[]",
+            "What the slots of this entry publish, for job requirements; part of the match.",
+        ),
+        Attribute(
+            "Submit",
+            "record",
+            "[]",
+            'More submit commands of the pilot, for example [ BatchQueue = "regular" ].',
+        ),
+        Attribute(
+            "PilotDir",
+            "string",
+            '""',
+            "Instead of GLIDEIN_PILOT_DIR, where this site sees another path.",
+        ),
+        Attribute("LogDir", "string", '""', "Instead of GLIDEIN_PILOT_LOG_DIR."),
+    ),
+)
+
+GROUP = ObjectKind(
+    "group",
+    "GLIDEIN_GROUP_NAMES",
+    "GLIDEIN_GROUP_",
+    "One policy for jobs: which jobs, which entries, which limits.",
+    (
+        Attribute(
+            "Jobs",
+            "expression",
+            "true",
+            "Which jobs belong to the group, evaluated in the job's ad.",
+        ),
+        Attribute(
+            "Entries",
+            "expression",
+            "true",
+            "Which entries serve it, evaluated in the entry's ad (Name is the entry's name).",
+        ),
+        Attribute(
+            "Start", "expression", "true", "Added to the entry's Start in the pilots of this group."
+        ),
+        Attribute(
+            "MaxPilots", "integer", "10000", "Most pilots of this group in the queue.", "pilots", 0
+        ),
+        Attribute(
+            "MaxIdlePilots", "integer", "1000", "Most pilots of this group waiting.", "pilots", 0
+        ),
+    ),
+)
+
+CREDENTIAL = ObjectKind(
+    "credential",
+    "GLIDEIN_CREDENTIAL_NAMES",
+    "GLIDEIN_CREDENTIAL_",
+    "A secret in a file: its purpose, trust domain and place.",
+    (
+        Attribute(
+            "Purpose", "string", None, "What it is for.", choices=("request", "callback", "payload")
+        ),
+        Attribute("Type", "string", '"idtoken"', "The kind of secret."),
+        Attribute("TrustDomain", "string", '""', "Label; must equal the entry's."),
+        Attribute("Path", "string", None, "The file, owned by GLIDEIN_ACCOUNT, mode 0600."),
+    ),
+)
+
+FACILITY = ObjectKind(
+    "facility",
+    "GLIDEIN_FACILITY_NAMES",
+    "GLIDEIN_FACILITY_",
+    "A site's HTTP API.",
+    (
+        Attribute(
+            "Api", "string", None, "Which API it speaks.", choices=("sfapi", "iri", "globus")
+        ),
+        Attribute("Url", "string", None, "Base address of the API."),
+        Attribute("Machine", "string", '""', "The machine's name within the API."),
+        Attribute("Credential", "string", '""', "Name of the GLIDEIN_CREDENTIAL_ ad used there."),
+    ),
+)
+
+DOWNTIME = ObjectKind(
+    "downtime",
+    "",
+    "GLIDEIN_DOWNTIME_",
+    "An entry is not asked for pilots; one knob GLIDEIN_DOWNTIME_<entry>, written by `glidein down`.",
+    (
+        Attribute("Reason", "string", '""', "Why, for people."),
+        Attribute("Start", "integer", "0", "When it begins; 0 is at once.", "UNIX seconds", 0),
+        Attribute(
+            "End", "integer", "0", "When it ends; 0 is until `glidein up`.", "UNIX seconds", 0
+        ),
+        Attribute("By", "string", '""', "Who wrote it."),
+    ),
+)
+
+OBJECT_KINDS = (ENTRY, GROUP, CREDENTIAL, FACILITY)

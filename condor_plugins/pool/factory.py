@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pilots that this schedd can submit: rendered from entries, groups and the packed files."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from condor_plugins.core.asking import pairs
+from condor_plugins.core.errors import Misconfigured
+from condor_plugins.core.limit_rows import Pair
+from condor_plugins.core.pilot_job import Factory, PilotJob, render
+from condor_plugins.core.policy import Policy
+from condor_plugins.core.reading import Problem
+
+_MANIFEST = "glidein-manifest.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Pilots:
+    """The pilot job of every (group, entry); one that cannot be rendered is named in `problems`.
+
+    `digests` has every pair that the configuration wants, with "" where there is no pilot job:
+    what is in the queue for it must be left alone, not taken for unwanted.
+    """
+
+    jobs: Mapping[Pair, PilotJob]
+    digests: Mapping[Pair, str]
+    problems: tuple[Problem, ...]
+
+
+def render_pilots(policy: Policy, schedd: str, trust_domain: str) -> Pilots:
+    """One pilot job for each entry that serves a group."""
+    jobs: dict[Pair, PilotJob] = {}
+    digests: dict[Pair, str] = {}
+    problems: list[Problem] = []
+    for group, entry in pairs(policy):
+        pair = group.name, entry.name
+        digests[pair] = ""
+        try:
+            factory = _factory(policy, entry.pilot_dir, schedd, trust_domain)
+            jobs[pair] = render(entry, group, policy.callback_credential(entry), factory)
+            digests[pair] = jobs[pair].digest
+        except Misconfigured as err:
+            problems.append(Problem(f"GLIDEIN_ENTRY_{entry.name}", "", str(err)))
+    return Pilots(jobs, digests, tuple(dict.fromkeys(problems)))
+
+
+def _factory(policy: Policy, pilot_dir: str, schedd: str, trust_domain: str) -> Factory:
+    settings = policy.settings
+    digest, files = _manifest(pilot_dir)
+    return Factory(schedd, trust_domain, settings.collector, settings.account, digest, files)
+
+
+def _manifest(pilot_dir: str) -> tuple[str, tuple[str, ...]]:
+    """The manifest's checksum, and the files it names other than the executable."""
+    if not pilot_dir:
+        raise Misconfigured("no PilotDir, and GLIDEIN_PILOT_DIR is not set; tools/pack fills it")
+    path = Path(pilot_dir, _MANIFEST)
+    try:
+        content = path.read_bytes()
+    except OSError as err:
+        raise Misconfigured(f"{path}: {err.strerror}; run tools/pack --output {pilot_dir}") from err
+    named = (line.split()[-1] for line in content.decode().splitlines() if line.strip())
+    files = tuple(name for name in named if name != "glidein.sh")
+    return hashlib.sha256(content).hexdigest(), files

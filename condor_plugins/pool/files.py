@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of ours: written whole or not at all, one writer at a time."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from condor_plugins.core.errors import Misconfigured, TryAgain
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+    """A temporary file in the same directory, flushed to disk, then renamed over `path`."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Hold the lock of this file; the kernel lets go of it when the process ends, however it ends.
+
+    Raises TryAgain when another process holds it.
+    """
+    try:
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as err:
+        raise Misconfigured(f"GLIDEIN_STATE_DIR: {err}") from err
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as err:
+        raise TryAgain("another provisioner is at work") from err
+    finally:
+        os.close(handle)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Look once: the queries of one cycle become one frozen Snapshot.
+
+The number of queries does not depend on how many jobs, kinds, slots or pilots there are: two for
+demand and two for slots (the second only where expressions need attributes that the first did not
+fetch), five for pilots and the collector.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import classad2
+
+from condor_plugins.core.errors import TryAgain
+from condor_plugins.core.expressions import needed_of_itself, needed_of_target
+from condor_plugins.core.policy import Policy
+from condor_plugins.core.snapshot import JobKind, Slot, Snapshot
+from condor_plugins.pool.ads import JOB_SIZES, SLOT_BASE, job_kind, slot
+from condor_plugins.pool.collector import Collector
+from condor_plugins.pool.pilots import pilot_clusters
+from condor_plugins.pool.schedd import Schedd
+
+Answer = TypeVar("Answer")
+
+
+def observe(schedd: Schedd, collector: Collector, policy: Policy, now_s: float) -> Snapshot:
+    """The world as it is now. A query without an answer stands in `failed`; the others are used."""
+    failed: list[str] = []
+    kinds = _ask(failed, lambda: _kinds(schedd, policy)) or ()
+    slots = _ask(failed, lambda: _slots(collector, kinds)) or ()
+    joined = frozenset(one.pilot for one in slots if one.pilot)
+    clusters = _ask(failed, lambda: pilot_clusters(schedd, policy.settings, joined, now_s)) or ()
+    age_s = _ask(failed, lambda: collector.age_s(now_s))
+    return Snapshot(now_s, kinds, slots, clusters, age_s, tuple(failed))
+
+
+def _ask(failed: list[str], query: Callable[[], Answer]) -> Answer | None:
+    try:
+        return query()
+    except TryAgain as err:
+        failed.append(str(err))
+        return None
+
+
+def _kinds(schedd: Schedd, policy: Policy) -> tuple[JobKind, ...]:
+    """Idle jobs grouped by every attribute that can decide their match, found by reference."""
+    attributes = {"Requirements", "Owner", *JOB_SIZES, *_wanted_of_jobs(policy)}
+    rows = schedd.idle_jobs(attributes)
+    more = _missing(rows, attributes, lambda ad: needed_of_itself(ad, attributes))
+    if more:
+        rows = schedd.idle_jobs(attributes | more)
+    return tuple(job_kind(row) for row in rows)
+
+
+def _wanted_of_jobs(policy: Policy) -> set[str]:
+    """Job attributes that groups and entries look at."""
+    wanted: set[str] = set()
+    scope = classad2.ClassAd()
+    for group in policy.groups.values():
+        scope["Jobs"], scope["Start"] = group.jobs, group.start
+        wanted |= needed_of_itself(scope, ["Jobs"]) | needed_of_target(scope, ["Start"])
+    for entry in policy.entries.values():
+        scope["Start"] = entry.start
+        wanted |= needed_of_target(scope, ["Start"])
+    return wanted
+
+
+def _slots(collector: Collector, kinds: Iterable[JobKind]) -> tuple[Slot, ...]:
+    """Slots with every attribute that these jobs, or the slots' own Start, look at."""
+    wanted = set(SLOT_BASE)
+    for kind in _distinct(kinds):
+        wanted |= needed_of_target(kind.ad, ["Requirements"])
+    rows = collector.slots(wanted)
+    more = _missing(
+        rows, wanted, lambda ad: needed_of_itself(ad, ["Start", "WithinResourceLimits"])
+    )
+    if more:
+        rows = collector.slots(wanted | more)
+    return tuple(slot(row) for row in rows)
+
+
+def _distinct(kinds: Iterable[JobKind]) -> list[JobKind]:
+    """One kind for each text of Requirements."""
+    return list({str(kind.ad.lookup("Requirements")): kind for kind in kinds}.values())
+
+
+def _missing(
+    rows: Iterable[classad2.ClassAd],
+    known: Iterable[str],
+    needed: Callable[[classad2.ClassAd], set[str]],
+) -> set[str]:
+    """Attributes that the rows' expressions need and that were not asked for yet."""
+    have = {name.lower() for name in known}
+    return {name for ad in rows for name in needed(ad) if name.lower() not in have}

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One schedd: idle jobs by kind, pilot clusters, and the few acts of the provisioner."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+import classad2
+import htcondor2
+
+from condor_plugins.core.errors import TryAgain
+from condor_plugins.pool.translation import asking
+
+# condor_qedit's flag for "the cluster's own ad, after submission"; htcondor2 has the constructor
+# but not the name. Without it an edit reaches only the procs (seen with 25.14.1).
+_CLUSTER_AD = htcondor2.TransactionFlag(1 << 7)
+
+_PILOT = "GlideinEntry isnt undefined && Owner == {owner}"
+
+
+class Schedd:
+    """The schedd of this machine, or the one that `location` (a daemon ad) names."""
+
+    def __init__(self, location: classad2.ClassAd | None = None) -> None:
+        with asking("schedd"):
+            where = location or htcondor2.Collector().locate(htcondor2.DaemonType.Schedd)
+            self._schedd = htcondor2.Schedd(where)
+        self.name = str(where["Name"])
+        self.queries = 0
+
+    def idle_jobs(self, attributes: Iterable[str]) -> list[classad2.ClassAd]:
+        """One ad for each kind of idle vanilla job, with JobCount; kinds differ in `attributes`.
+
+        A GroupBy constraint sees projected attributes only (anything else: no rows, no error).
+        """
+        projection = sorted({"JobStatus", "JobUniverse", *attributes})
+        return self._query(
+            "idle jobs",
+            "JobStatus == 1 && JobUniverse == 5",
+            projection,
+            htcondor2.QueryOpts.GroupBy,
+        )
+
+    def job(self, job_id: str) -> classad2.ClassAd | None:
+        """The whole ad of job "cluster.proc" (or "cluster": its first one)."""
+        cluster, _, proc = job_id.partition(".")
+        where = f"ClusterId == {int(cluster)}" + (f" && ProcId == {int(proc)}" if proc else "")
+        with asking(f"job {job_id}"):
+            found = self._schedd.query(where, limit=1)
+        return found[0] if found else None
+
+    def pilot_clusters(self, owner: str, attributes: Sequence[str]) -> list[classad2.ClassAd]:
+        """The cluster ads themselves."""
+        where = f"{_of(owner)} && ProcId is undefined"
+        return self._query(
+            "pilot clusters", where, attributes, htcondor2.QueryOpts.IncludeClusterAd
+        )
+
+    def pilot_counts(self, owner: str) -> list[classad2.ClassAd]:
+        """Ads with ClusterId, JobStatus, JobCount."""
+        attributes = ["ClusterId", "JobStatus", "GlideinEntry", "Owner"]
+        return self._query("pilots", _of(owner), attributes, htcondor2.QueryOpts.GroupBy)
+
+    def young_pilots(self, owner: str, since_s: int) -> list[tuple[int, int]]:
+        """(cluster, proc) of pilots that have been running since `since_s` or later."""
+        where = f"{_of(owner)} && JobStatus == 2 && EnteredCurrentStatus >= {since_s}"
+        ads = self._query("young pilots", where, ["ClusterId", "ProcId"])
+        return [(int(ad["ClusterId"]), int(ad["ProcId"])) for ad in ads]
+
+    def hold_reasons(self, owner: str, most: int) -> list[tuple[int, str]]:
+        """(cluster, reason) of up to `most` held pilots."""
+        with asking("held pilots"):
+            ads = self._schedd.query(
+                f"{_of(owner)} && JobStatus == 5", ["ClusterId", "HoldReason"], limit=most
+            )
+        return [(int(ad["ClusterId"]), str(ad.get("HoldReason", ""))) for ad in ads]
+
+    def waiting_pilots(self, cluster: int) -> list[int]:
+        """Process numbers of the waiting pilots of a cluster, newest first."""
+        where = f"ClusterId == {cluster} && ProcId >= 0 && JobStatus == 1"
+        ads = self._query(f"waiting pilots of cluster {cluster}", where, ["ProcId"])
+        return sorted((int(ad["ProcId"]) for ad in ads), reverse=True)
+
+    def submit(self, commands: Mapping[str, str], max_idle: int, most: int) -> int:
+        """Make a pilot cluster; its number."""
+        steering = {"max_idle": str(max_idle), "max_materialize": str(most)}
+        text = "".join(f"{name} = {value}\n" for name, value in {**commands, **steering}.items())
+        with asking("submit"):
+            result = self._schedd.submit(htcondor2.Submit(f"{text}queue 1000000\n"))
+            return int(result.cluster())
+
+    def edit_cluster(self, cluster: int, name: str, value: str) -> None:
+        """Set one attribute of the cluster's own ad; its pilots keep theirs."""
+        where = f"ClusterId == {cluster} && ProcId is undefined"
+        with asking(f"edit {name} of cluster {cluster}"):
+            self._schedd.edit(where, name, value, _CLUSTER_AD)
+
+    def remove_pilots(self, cluster: int, processes: Iterable[int], reason: str) -> int:
+        """Remove those of these pilots that are still waiting; how many were.
+
+        `ProcId >= 0` keeps the cluster itself from matching; JobStatus is checked by the schedd
+        in the same step, so a pilot that has started meanwhile stays.
+        """
+        listed = ", ".join(str(number) for number in processes)
+        where = f"ClusterId == {cluster} && ProcId >= 0 && JobStatus == 1"
+        return self._remove(f"{where} && member(ProcId, {{ {listed} }})", reason)
+
+    def remove_held(self, cluster: int, reason: str) -> int:
+        """Remove the held pilots of a cluster; how many."""
+        return self._remove(f"ClusterId == {cluster} && ProcId >= 0 && JobStatus == 5", reason)
+
+    def remove_cluster(self, cluster: int, reason: str) -> int:
+        """Remove a whole pilot cluster, itself included."""
+        return self._remove(f"ClusterId == {cluster}", reason)
+
+    def _remove(self, where: str, reason: str) -> int:
+        with asking(f"remove ({where})"):
+            # A plain string as reason is dropped by htcondor2 25.14.1; a pair is not.
+            result = self._schedd.act(htcondor2.JobAction.Remove, where, reason=(reason, 0))
+        return int(result["TotalSuccess"])
+
+    def _query(
+        self,
+        what: str,
+        where: str,
+        attributes: Sequence[str],
+        opts: htcondor2.QueryOpts = htcondor2.QueryOpts.Default,
+    ) -> list[classad2.ClassAd]:
+        self.queries += 1
+        with asking(what):
+            found: list[classad2.ClassAd] = self._schedd.query(
+                where, projection=list(attributes), opts=opts
+            )
+        return found
+
+
+def _of(owner: str) -> str:
+    return _PILOT.format(owner=json.dumps(owner))
+
+
+def locate(name: str, pool: str = "") -> Schedd:
+    """A schedd by name, asked of the collector."""
+    with asking(f"locate schedd {name}"):
+        collector = htcondor2.Collector(pool) if pool else htcondor2.Collector()
+        location = collector.locate(htcondor2.DaemonType.Schedd, name)
+    if location is None:
+        raise TryAgain(f"schedd {name} is not in the collector")
+    return Schedd(location)

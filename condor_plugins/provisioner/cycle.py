@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One cycle, readable from top to bottom."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from condor_plugins.core.configuration import read_policy
+from condor_plugins.core.decide import decide
+from condor_plugins.core.errors import Misconfigured
+from condor_plugins.core.matching import Matcher
+from condor_plugins.core.plan import Plan
+from condor_plugins.core.policy import Policy
+from condor_plugins.core.snapshot import Snapshot
+from condor_plugins.pool.collector import Collector
+from condor_plugins.pool.configuration import act_as_account, knob, knob_texts
+from condor_plugins.pool.factory import render_pilots
+from condor_plugins.pool.files import only_one
+from condor_plugins.pool.observing import observe
+from condor_plugins.pool.plan_file import read_memory, write_plan
+from condor_plugins.pool.schedd import Schedd
+from condor_plugins.provisioner.acting import Actor, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a cycle did; `queries` counts what was asked of schedd and collector."""
+
+    plan: Plan
+    outcomes: Sequence[Outcome]
+    queries: int
+    took_s: float
+
+
+def run_cycle(dry_run: bool) -> Report:
+    """Look, choose, do, tell. Raises Misconfigured or TryAgain before anything is changed."""
+    policy = _policy()
+    with only_one(Path(policy.settings.state_dir, "lock")):
+        return _locked_cycle(policy, dry_run or policy.settings.dry_run)
+
+
+def _policy() -> Policy:
+    policy = read_policy(knob_texts())
+    plain = [one for one in policy.problems if _is_plain(one.knob) and one.severity == "error"]
+    if plain:
+        raise Misconfigured("; ".join(str(one) for one in plain))
+    return policy
+
+
+def _is_plain(name: str) -> bool:
+    """A knob that is not an object's: nothing can be decided while it is wrong."""
+    objects = ("GLIDEIN_ENTRY_", "GLIDEIN_GROUP_", "GLIDEIN_CREDENTIAL_", "GLIDEIN_FACILITY_")
+    return not name.startswith((*objects, "GLIDEIN_DOWNTIME_"))
+
+
+def _locked_cycle(policy: Policy, dry_run: bool) -> Report:
+    begin_s = time.monotonic()
+    act_as_account(policy.settings.token_directory)
+    schedd, collector = Schedd(), Collector()
+    pilots = render_pilots(policy, schedd.name, knob("TRUST_DOMAIN"))
+    policy = replace(policy, problems=(*policy.problems, *pilots.problems))
+    seen = observe(schedd, collector, policy, time.time())
+    plan = decide(seen, policy, pilots.digests, read_memory(policy.settings.state_dir), Matcher())
+    outcomes = [] if dry_run else Actor(schedd, pilots.jobs, _joined(seen)).act(plan.actions)
+    if not dry_run:
+        write_plan(policy.settings.state_dir, plan, [_plain(one) for one in outcomes])
+    queries = schedd.queries + collector.queries
+    return Report(plan, outcomes, queries, time.monotonic() - begin_s)
+
+
+def _joined(seen: Snapshot) -> frozenset[str]:
+    """ "cluster.proc" of pilots that are in the collector."""
+    return frozenset(one.pilot.rpartition("-")[2] for one in seen.slots if one.pilot)
+
+
+def _plain(one: Outcome) -> dict[str, str]:
+    return {"group": one.group, "entry": one.entry, "done": one.done, "failed": one.failed}
