@@ -67,26 +67,18 @@ def _closing(text: str) -> int:
 
 def needed_of_target(ad: classad2.ClassAd, names: Iterable[str]) -> set[str]:
     """Attributes that the expressions under these names want from the other ad."""
-    found: set[str] = set()
-    for name in names:
-        if (expression := ad.lookup(name)) is not None:
-            found |= {ref for ref in _references(ad, expression) if not _of_my(ref)}
-    return {ref.split(".")[1] if ref.upper().startswith("TARGET.") else ref for ref in found}
+    found = {ref for expression in _present(ad, names) for ref in ad.externalRefs(expression)}
+    return {ref.rpartition(".")[2] for ref in found if not ref.upper().startswith("MY.")}
 
 
 def needed_of_itself(ad: classad2.ClassAd, names: Iterable[str]) -> set[str]:
     """Attributes that the expressions under these names want from their own ad, present or not."""
     found: set[str] = set()
-    for name in names:
-        if (expression := ad.lookup(name)) is not None:
-            found |= set(ad.internalRefs(expression))
-            found |= {ref for ref in ad.externalRefs(expression) if "." not in ref}
+    for expression in _present(ad, names):
+        found |= set(ad.internalRefs(expression))
+        found |= {ref for ref in ad.externalRefs(expression) if "." not in ref}
     return found
 
 
-def _references(ad: classad2.ClassAd, expression: classad2.ExprTree) -> list[str]:
-    return list(ad.externalRefs(expression))
-
-
-def _of_my(reference: str) -> bool:
-    return reference.upper().startswith("MY.")
+def _present(ad: classad2.ClassAd, names: Iterable[str]) -> list[classad2.ExprTree]:
+    return [ad.lookup(name) for name in names if name in ad]

@@ -36,6 +36,8 @@ _LINUX_GLIDEIN: dict[str, object] = {
     "Activity": "Idle",
     "IsGlidein": True,
     "HasFileTransferPluginMethods": "file,ftp,http,https",
+    # The version on this host: tools/pack packs the HTCondor that is installed here.
+    "CondorVersion": f"$CondorVersion: {classad2.version()} $",
 }
 
 
@@ -114,6 +116,8 @@ def _untrue(mine: classad2.ClassAd, other: classad2.ClassAd) -> list[tuple[str, 
 
 def _clauses(ad: classad2.ClassAd) -> list[str]:
     """Requirements cut at its outermost `&&`; Start and WithinResourceLimits stand for more."""
+    if "Requirements" not in ad:
+        return []
     return [
         inner
         for clause in conjuncts(str(ad.lookup("Requirements")))

@@ -33,7 +33,7 @@ def _page() -> Iterator[str]:
     yield "<!-- SPDX-License-Identifier: Apache-2.0. Made by tools/knobs from core/table.py. -->"
     yield "# Knobs and attributes"
     yield ""
-    yield "`glidein check` reads the same table. Any file of HTCondor's configuration may set a knob."
+    yield "`glidein check` reads the same table. Any configuration file may set a knob."
     yield ""
     yield "| knob | type | default | meaning |"
     yield "|---|---|---|---|"
