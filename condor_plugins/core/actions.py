@@ -62,14 +62,14 @@ def limit_names(request: Request) -> str:
     return ", ".join([request.shut.partition(":")[0]] if request.shut else cut)
 
 
-def retire(outdated: Iterable[PilotCluster], why: str) -> Iterator[Action]:
-    """Clusters of an older form of an entry: waiting and held pilots go, running ones stay."""
+def retire(outdated: Iterable[PilotCluster], why: str, settings: Settings) -> Iterator[Action]:
+    """Clusters nobody asks for now: waiting (within the budget) and held pilots go, others stay."""
     for one in outdated:
         where = (one.cluster, one.group, one.entry)
         if one.max_idle:
             yield Edit(*where, (("JobMaterializeMaxIdle", "0"),))
         if one.waiting:
-            yield RemoveWaiting(*where, one.waiting, why)
+            yield RemoveWaiting(*where, min(one.waiting, settings.max_removals), why)
         if one.held:
             yield RemoveHeld(*where, why)
         if one.present == 0:

@@ -97,10 +97,11 @@ def _actions(
         if not ask.digest:
             continue
         yield from carry_out(request, ask.current, ask.digest)
-        yield from retire(ask.outdated, "its entry or group has changed")
+        yield from retire(ask.outdated, "its entry or group has changed", policy.settings)
     yield from retire(
         (one for one in clusters if _is_orphan(one, policy, digests)),
         "its entry or group is no longer configured",
+        policy.settings,
     )
 
 

@@ -97,6 +97,12 @@ KNOBS = (
         "Directory for the plan of the last cycle and the provisioner's lock; it may be deleted at any time.",
     ),
     Knob(
+        "GLIDEIN_LOG",
+        "string",
+        "$(LOG)/GlideinProvisionerLog",
+        "What the provisioner did and what it could not do; the account condor writes it.",
+    ),
+    Knob(
         "GLIDEIN_DOWNTIME_FILE",
         "string",
         "/etc/condor/config.d/90-glidein-downtimes.conf",

@@ -5,9 +5,12 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
 from condor_plugins.core.errors import Misconfigured, TryAgain
+from condor_plugins.pool.configuration import knob_texts
+from condor_plugins.pool.log_file import append
 from condor_plugins.provisioner.cycle import Report, run_cycle
 from condor_plugins.provisioner.publishing import attributes
 
@@ -17,26 +20,33 @@ _DEADLINE_S = 300
 
 
 def main(argv: Sequence[str], out: TextIO, err: TextIO) -> int:
-    """stdout: the attributes for the schedd's ad. stderr: what was done, for people."""
+    """stdout: the attributes for the schedd's ad. stderr and GLIDEIN_LOG: what was done."""
+    chosen = _parser().parse_args(argv)
+    signal.alarm(_DEADLINE_S)
+    knobs = knob_texts()
+    code, lines = EXIT_OK, []
+    try:
+        report = run_cycle(knobs, chosen.dry_run)
+        out.writelines(attributes(report.plan, report.outcomes, report.took_s))
+        lines = told(report)
+    except Misconfigured as problem:
+        code, lines = EXIT_MISCONFIGURED, [str(problem)]
+    except (TryAgain, OSError) as problem:
+        code, lines = EXIT_AGAIN, [str(problem)]
+    err.writelines(f"glidein-provisioner: {line}\n" for line in lines)
+    if not chosen.dry_run:
+        _log(knobs.get("GLIDEIN_LOG", ""), lines, err)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="glidein-provisioner",
         description="One cycle: idle jobs become requests for pilots. The schedd's cron starts it.",
         epilog="Exit: 0 done, 75 no answer or another one at work (try again), 78 misconfigured.",
     )
     parser.add_argument("--dry-run", action="store_true", help="decide and tell, change nothing")
-    chosen = parser.parse_args(argv)
-    signal.alarm(_DEADLINE_S)
-    try:
-        report = run_cycle(chosen.dry_run)
-    except Misconfigured as problem:
-        err.write(f"glidein-provisioner: {problem}\n")
-        return EXIT_MISCONFIGURED
-    except TryAgain as problem:
-        err.write(f"glidein-provisioner: {problem}\n")
-        return EXIT_AGAIN
-    out.writelines(attributes(report.plan, report.outcomes, report.took_s))
-    err.writelines(f"{line}\n" for line in told(report))
-    return EXIT_OK
+    return parser
 
 
 def told(report: Report) -> list[str]:
@@ -45,6 +55,14 @@ def told(report: Report) -> list[str]:
     if report.plan.frozen:
         lines.append(f"nothing changed: {report.plan.frozen}")
     return [*lines, *map(str, report.outcomes)]
+
+
+def _log(path: str, lines: Sequence[str], err: TextIO) -> None:
+    """A log that cannot be written is said, and is no reason to fail."""
+    try:
+        append(Path(path), lines)
+    except OSError as problem:
+        err.write(f"glidein-provisioner: GLIDEIN_LOG: {problem}\n")
 
 
 def run() -> None:

@@ -2,7 +2,7 @@
 """One cycle, readable from top to bottom."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from condor_plugins.core.plan import Plan
 from condor_plugins.core.policy import Policy
 from condor_plugins.core.snapshot import Snapshot
 from condor_plugins.pool.collector import Collector
-from condor_plugins.pool.configuration import act_as_account, knob, knob_texts
+from condor_plugins.pool.configuration import act_as_account, knob
 from condor_plugins.pool.factory import render_pilots
 from condor_plugins.pool.files import only_one
 from condor_plugins.pool.observing import observe
@@ -33,15 +33,15 @@ class Report:
     took_s: float
 
 
-def run_cycle(dry_run: bool) -> Report:
+def run_cycle(knobs: Mapping[str, str], dry_run: bool) -> Report:
     """Look, choose, do, tell. Raises Misconfigured or TryAgain before anything is changed."""
-    policy = _policy()
+    policy = _policy(knobs)
     with only_one(Path(policy.settings.state_dir, "lock")):
         return _locked_cycle(policy, dry_run or policy.settings.dry_run)
 
 
-def _policy() -> Policy:
-    policy = read_policy(knob_texts())
+def _policy(knobs: Mapping[str, str]) -> Policy:
+    policy = read_policy(knobs)
     plain = [one for one in policy.problems if _is_plain(one.knob) and one.severity == "error"]
     if plain:
         raise Misconfigured("; ".join(str(one) for one in plain))
