@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Summary: Remove what pilots of this user, killed on this node, could not remove themselves.
+#          A directory goes only if it is ours by name and owner, was made under this boot of the
+#          kernel and in this process space (only there a process id can be judged), its pilot
+#          is gone, and no process runs in it.
+# Reads:   GLIDEIN_WORK GLIDEIN_OWNER
+# Exit:    0
+set -eu
+. "$GLIDEIN_LIB/facts.sh"
+. "$GLIDEIN_LIB/report.sh"
+. "$GLIDEIN_LIB/process.sh"
+
+uid=$(id -u)
+for left in "${GLIDEIN_WORK%/*}"/glidein-*."$GLIDEIN_OWNER".*.*; do
+    [ -d "$left" ] && [ ! -L "$left" ] || continue
+    # shellcheck disable=SC2012 # one known name; its owner is the third word of ls -n
+    [ "$(ls -ldn "$left" 2>/dev/null | awk '{ print $3 }')" = "$uid" ] || continue
+    start=${left##*.}
+    pid=${left%.*}
+    pid=${pid##*.}
+    case $pid$start in '' | *[!0-9]*) continue ;; esac
+    is_same_process "$pid" "$start" && continue
+    if [ -n "$(processes_in "$left")" ]; then
+        say "note: the pilot of $left is gone but its processes run; left alone"
+        continue
+    fi
+    rm -rf "$left" 2>/dev/null || chmod -R u+rwX "$left" 2>/dev/null || :
+    rm -rf "$left" 2>/dev/null || :
+    say "removed what a killed pilot left: $left"
+    event info swept "directory=$left"
+done
