@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Started by tools/testbed."""
+
+from _testbed.cli import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where things lie in the checkout, and what the parts of the testbed are called."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CACHE = CHECKOUT / ".cache" / "testbed"
+CONTAINERFILE = CHECKOUT / "tools" / "_testbed" / "Containerfile"
+
+NAME = "glidein-testbed"
+NETWORK = NAME
+SCRATCH_VOLUME = f"{NAME}-pscratch"
+START_SCRIPTS = "/usr/local/lib/testbed"
+
+HOMES = {
+    "root": "/root",
+    "condor": "/var/lib/condor",
+    "glidein": "/pscratch/glidein",
+    "alice": "/home/alice",
+    "bob": "/home/bob",
+}
+
+
+@dataclass(frozen=True)
+class Host:
+    """One container: its image is `target` of the Containerfile; `scratch` mounts the cluster's file system."""
+
+    name: str
+    target: str
+    scratch: bool
+    logs: tuple[str, ...]
+
+    @property
+    def container(self) -> str:
+        return f"{NAME}-{self.name}"
+
+
+HOSTS = (
+    Host("cm", "pool", scratch=False, logs=("/var/log/condor", "/var/log/testbed")),
+    Host(
+        "ap",
+        "pool",
+        scratch=True,
+        logs=("/var/log/condor", "/var/log/testbed", "/pscratch/glidein/log"),
+    ),
+    Host("perlmutter", "cluster", scratch=True, logs=("/var/log/slurm", "/var/log/testbed")),
+)
+HOST_NAMES = tuple(host.name for host in HOSTS)
+
+
+def host_named(name: str) -> Host:
+    return next(host for host in HOSTS if host.name == name)
