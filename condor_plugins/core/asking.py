@@ -60,6 +60,11 @@ class Ask:
         return f"{self.group.name}/{self.entry.name}"
 
     @property
+    def pilots_in_use(self) -> int:
+        """Coming and new pilots that this plan has put jobs into."""
+        return self.coming.started() + self.opened
+
+    @property
     def waiting(self) -> int:
         return self.current.waiting if self.current else 0
 
@@ -110,12 +115,14 @@ def _ask(seen: Snapshot, policy: Policy, pair: Pair, digest: str, rows: Rows) ->
         digest,
         prototype(entry, group, seen.now_s),
         rows.limits(group, entry),
-        _shut(policy, entry, digest, seen.now_s),
+        _shut(policy, entry, digest, seen.now_s) or _on_hold(current),
         current,
         [one for one in mine if digest and one is not current],
     )
-    if current and not ask.shut:
-        ask.coming.add(entry.shape, current.waiting + current.starting)
+    # Waiting pilots of older clusters and of a shut entry are taken back; starting ones do come.
+    stays = mine if not digest else [current] if current and not ask.shut else []
+    waiting = sum(one.waiting for one in stays)
+    ask.coming.add(entry.shape, waiting + sum(one.starting for one in mine))
     return ask
 
 
@@ -126,3 +133,9 @@ def _shut(policy: Policy, entry: Entry, digest: str, now_s: float) -> str:
     if downtime and downtime.covers(now_s):
         return f"down: {downtime.reason}" if downtime.reason else "down"
     return ""
+
+
+def _on_hold(current: PilotCluster | None) -> str:
+    if current is None or not current.on_hold:
+        return ""
+    return f"pilot cluster {current.cluster} is on hold: condor_release {current.cluster}"

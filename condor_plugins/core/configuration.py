@@ -160,6 +160,9 @@ def _knob_of(field_name: str) -> str:
 def _entry(settings: Settings, name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Entry:
     named = classad2.ClassAd(str(ad))
     named["Name"] = name
+    for attribute in ENTRY.attributes:
+        if attribute.default is not None and attribute.name not in named:
+            named[attribute.name] = classad2.ExprTree(attribute.default)
     return Entry(
         name,
         values["Site"],

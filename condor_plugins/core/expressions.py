@@ -68,7 +68,7 @@ def _closing(text: str) -> int:
 def needed_of_target(ad: classad2.ClassAd, names: Iterable[str]) -> set[str]:
     """Attributes that the expressions under these names want from the other ad."""
     found = {ref for expression in _present(ad, names) for ref in ad.externalRefs(expression)}
-    return {ref.rpartition(".")[2] for ref in found if not ref.upper().startswith("MY.")}
+    return {ref.rpartition(".")[2] for ref in found if ref and not ref.upper().startswith("MY.")}
 
 
 def needed_of_itself(ad: classad2.ClassAd, names: Iterable[str]) -> set[str]:
@@ -77,7 +77,7 @@ def needed_of_itself(ad: classad2.ClassAd, names: Iterable[str]) -> set[str]:
     for expression in _present(ad, names):
         found |= set(ad.internalRefs(expression))
         found |= {ref for ref in ad.externalRefs(expression) if "." not in ref}
-    return found
+    return found - {""}  # what a literal gives
 
 
 def _present(ad: classad2.ClassAd, names: Iterable[str]) -> list[classad2.ExprTree]:

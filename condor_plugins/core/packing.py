@@ -29,9 +29,17 @@ class Bins:
         if count > 0:
             self.bins.append(Bin(free, count))
 
+    def has_room(self, each: Resources) -> bool:
+        """Whether one job of this size finds room."""
+        return any(one.free.covers(each) for one in self.bins)
+
     def untouched(self) -> int:
         """How many bins nothing was placed in."""
         return sum(one.count for one in self.bins if not one.used)
+
+    def started(self) -> int:
+        """How many bins something was placed in."""
+        return sum(one.count for one in self.bins if one.used)
 
     def place(self, each: Resources, jobs: int) -> int:
         """Place up to `jobs` jobs of size `each`, into started bins first; how many found room."""

@@ -12,10 +12,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import classad2
+
 from condor_plugins.core.errors import Misconfigured
 from condor_plugins.core.policy import Credential, Entry, Group
 
 _GOOD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# What condor_submit would expand: $(NAME) and $FUNCTION(…), but not $$(…).
+_MACRO = re.compile(r"(?<!\$)((?:\$\$)*)\$(?=\w*\()")
 # How the local batch systems of grid type "batch" are asked for the cores of one node; blahp
 # itself hands over memory, run time, queue and project, but not RequestCpus.
 _CORES = {
@@ -65,13 +70,16 @@ def render(entry: Entry, group: Group, credential: Credential | None, factory: F
     token = credential.path.rpartition("/")[2]
     files = [f"{entry.pilot_dir}/{name}" for name in ("glidein-manifest.txt", *factory.files)]
     word = describe(description(entry, group, token, factory))
-    commands = {
-        "universe": "grid",
+    given = {
         "grid_resource": entry.grid_resource,
         "executable": f"{entry.pilot_dir}/glidein.sh",
-        "arguments": f"{pilot_prefix(factory.schedd)}$(Cluster).$(Process) {word}",
         "transfer_input_files": ", ".join([*files, credential.path]),
         "initialdir": entry.log_dir,
+    }
+    commands = {
+        "universe": "grid",
+        **{name: _literal(name, value) for name, value in given.items()},
+        "arguments": f"{pilot_prefix(factory.schedd)}$(Cluster).$(Process) {word}",
         "output": "pilot.$(Cluster).$(Process).out",
         "error": "pilot.$(Cluster).$(Process).err",
         "request_cpus": str(entry.shape.cpus),
@@ -80,11 +88,12 @@ def render(entry: Entry, group: Group, credential: Credential | None, factory: F
         "batch_runtime": str(entry.wall_time_s),
         "periodic_remove": "JobStatus == 5"
         f" && time() - EnteredCurrentStatus > {entry.held_timeout_s}",
-        "MY.GlideinEntry": json.dumps(entry.name),
-        "MY.GlideinGroup": json.dumps(group.name),
-        "MY.GlideinSite": json.dumps(entry.site, ensure_ascii=False),
+        **_site_commands(entry),
     }
-    return PilotJob(commands | _site_commands(entry))
+    # Last, and so in force whatever the entry's Submit says: by these a pilot is found again.
+    ours = {"Entry": entry.name, "Group": group.name, "Site": entry.site}
+    marks = {f"MY.Glidein{name}": _unexpanded(classad2.quote(text)) for name, text in ours.items()}
+    return PilotJob(commands | marks)
 
 
 def pilot_prefix(schedd: str) -> str:
@@ -94,14 +103,32 @@ def pilot_prefix(schedd: str) -> str:
 
 def _site_commands(entry: Entry) -> dict[str, str]:
     """The entry's Submit ad as job attributes, with the request for cores in front of its own."""
-    given = {f"MY.{name}": _one_line(str(value)) for name, value in entry.submit.items()}
+    given = {name.lower(): (name, value) for name, value in entry.submit.items()}
     kind = entry.grid_resource.split()
     cores = _CORES.get(kind[1], "") if len(kind) > 1 and kind[0] == "batch" else ""
     if cores:
-        own = given.pop("MY.BatchExtraSubmitArgs", '""').strip('"')
-        text = f"{cores.format(cpus=entry.shape.cpus)} {own}".strip()
-        given["MY.BatchExtraSubmitArgs"] = json.dumps(text)
-    return {name: value.replace("$(", "$(DOLLAR)(") for name, value in given.items()}
+        _, own = given.pop("batchextrasubmitargs", ("", None))
+        text = f"{cores.format(cpus=entry.shape.cpus)} {_string(own)}".strip()
+        given["batchextrasubmitargs"] = "BatchExtraSubmitArgs", classad2.quote(text)
+    return {f"MY.{name}": _unexpanded(_one_line(str(value))) for name, value in given.values()}
+
+
+def _string(value: object) -> str:
+    """The string that an expression evaluates to; empty when it is none."""
+    found = value.eval() if isinstance(value, classad2.ExprTree) else value
+    return found if isinstance(found, str) else ""
+
+
+def _literal(name: str, text: str) -> str:
+    """A submit command's value as it is written. Raises Misconfigured if it cannot be one line."""
+    if _CONTROL.search(text) or text.endswith("\\"):
+        raise Misconfigured(f"{name} should be one line that ends without a backslash: {text!r}")
+    return _unexpanded(text)
+
+
+def _unexpanded(text: str) -> str:
+    """Text that condor_submit leaves as it is: no macro and no function of it is expanded."""
+    return _MACRO.sub(r"\1$(DOLLAR)", text)
 
 
 def description(entry: Entry, group: Group, token_file: str, factory: Factory) -> dict[str, str]:
@@ -134,4 +161,4 @@ def describe(values: Mapping[str, str]) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split("\n"))
+    return _CONTROL.sub(" ", text)

@@ -14,6 +14,7 @@ from condor_plugins.core.table import Attribute, Kind, Knob, ObjectKind
 
 Value: TypeAlias = Any  # what the attribute's kind in the table says
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _BEGINS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\s*=(?![=?!])")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -74,7 +75,7 @@ def parse_ad(text: str) -> classad2.ClassAd:
     lines = [line for line in text.splitlines() if line.strip() and not _comment(line)]
     if not lines:
         raise WrongValueError("is empty")
-    body = text.strip() if lines[0].strip().startswith("[") else bracketed(lines)
+    body = "\n".join(lines) if lines[0].strip().startswith("[") else bracketed(lines)
     try:
         return classad2.ClassAd(body)
     except (classad2.ClassAdException, ValueError) as err:
@@ -149,15 +150,22 @@ def _typed(attribute: Attribute, ad: classad2.ClassAd, name: str) -> Value:
         return ad.lookup(name)
     value = ad.eval(name)
     match attribute.kind:
-        case "integer" if isinstance(value, int) and not isinstance(value, bool):
+        # classad2.Value (undefined, error) is an int as well
+        case "integer" if isinstance(value, int) and not isinstance(value, bool | classad2.Value):
             return _at_least(value, attribute.least, attribute.unit)
         case "boolean" if isinstance(value, bool):
             return value
         case "string" if isinstance(value, str):
             return _choice(attribute, value)
         case "record" if isinstance(value, classad2.ClassAd):
-            return {key: value.lookup(key) for key in value}
+            return {_attribute_name(key): value.lookup(key) for key in value}
     raise WrongValueError(f"should be {_an(_named(attribute.kind))}, is {ad.lookup(name)}")
+
+
+def _attribute_name(name: str) -> str:
+    if not _NAME.match(name):
+        raise WrongValueError(f"has {name!r}, which is no attribute name")
+    return name
 
 
 def _choice(attribute: Attribute, value: str) -> str:

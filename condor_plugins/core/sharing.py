@@ -7,7 +7,7 @@ from condor_plugins.core.asking import Ask, Want
 from condor_plugins.core.limits import room, take
 from condor_plugins.core.matching import Matcher
 from condor_plugins.core.packing import pilots_for
-from condor_plugins.core.supply import matches
+from condor_plugins.core.supply import matches, spread
 
 
 def share(wants: Sequence[Want], asks: Sequence[Ask], matcher: Matcher) -> None:
@@ -18,22 +18,8 @@ def share(wants: Sequence[Want], asks: Sequence[Ask], matcher: Matcher) -> None:
         matching = [ask for ask in asks if ask.group is want.group and matches(matcher, want, ask)]
         want.matching = [ask.entry.name for ask in matching]
         open_asks = [ask for ask in matching if not ask.shut]
-        _share_one(want, open_asks)
+        spread(want, open_asks, _ask_for)
         _count_beyond(want, open_asks)
-
-
-def _share_one(want: Want, asks: list[Ask]) -> None:
-    """Even portions; what one entry has no room for goes round again to the others."""
-    while want.left and asks:
-        portion = -(-want.left // len(asks))
-        still_open = []
-        for ask in asks:
-            wish = min(portion, want.left)
-            placed = _ask_for(ask, want, wish)
-            want.left -= placed
-            if placed == wish:
-                still_open.append(ask)
-        asks = still_open
 
 
 def _ask_for(ask: Ask, want: Want, jobs: int) -> int:

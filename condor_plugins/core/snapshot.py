@@ -41,6 +41,8 @@ class Slot:
 class PilotCluster:
     """One pilot cluster in the queue; the counts are of its materialised pilots.
 
+    `on_hold`: a person holds the whole cluster, the schedd makes no more pilots.
+
     `starting`: running at the site for less than the join timeout and not yet in the collector.
     `lost`: running for longer, and not (or no longer) in the collector.
     """
@@ -61,6 +63,7 @@ class PilotCluster:
     granted: int = 0
     cut_by: str = ""
     hold_reasons: tuple[tuple[str, int], ...] = ()
+    on_hold: bool = False
 
     @property
     def present(self) -> int:

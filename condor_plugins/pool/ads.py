@@ -57,10 +57,15 @@ def job_kind(row: classad2.ClassAd) -> JobKind:
         -(-max(whole(row, "RequestDisk"), 0) // 1024),
         max(whole(row, "RequestGPUs"), 0),
     )
-    names = sorted((name for name in row if name.lower() not in _ROW_ONLY), key=str.lower)
+    names = sorted(likeness(row), key=str.lower)
     signature = "\n".join(f"{name}={row.lookup(name)}" for name in names)
     example = word(row, "JobIds").split(" ")[0]
     return JobKind(signature, whole(row, "JobCount"), sizes, example, word(row, "Owner"), row)
+
+
+def likeness(row: classad2.ClassAd) -> list[str]:
+    """The attributes of a grouped row in which its jobs are alike."""
+    return [name for name in row if name.lower() not in _ROW_ONLY]
 
 
 def slot(ad: classad2.ClassAd) -> Slot:

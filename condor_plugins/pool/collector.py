@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import classad2
 import htcondor2
 
+from condor_plugins.core.errors import TryAgain
 from condor_plugins.pool.translation import asking
 
 _TAKES_JOBS = 'SlotType =!= "Dynamic" && (PartitionableSlot =?= true || State == "Unclaimed")'
@@ -42,12 +43,15 @@ class Collector:
         """Seconds since the collector started; None when its ad does not tell.
 
         The ad has no DaemonStartTime; its statistics say how long they have been kept.
+        Raises TryAgain in the first second of a collector, which then has no ad of itself.
         """
         self.queries += 1
         with asking("collector's own ad"):
             ads = self._collector.query(
                 htcondor2.AdType.Collector, projection=["StatsLastUpdateTime", "StatsLifetime"]
             )
+        if not ads:
+            raise TryAgain("the collector has no ad of itself yet: it has just started")
         dated = [ad for ad in ads if "StatsLifetime" in ad and "StatsLastUpdateTime" in ad]
         starts = [int(ad["StatsLastUpdateTime"]) - int(ad["StatsLifetime"]) for ad in dated]
         return now_s - max(starts) if starts else None

@@ -35,9 +35,19 @@ def knob(name: str) -> str:
     return str(htcondor2.param.get(name) or "")
 
 
+def bound_answers(timeout_s: int) -> None:
+    """The collector answers within `timeout_s`; the schedd's limit is 20 s, which no knob moves."""
+    htcondor2.param["QUERY_TIMEOUT"] = str(timeout_s)
+
+
+def reread() -> None:
+    """Read the configuration files again, as a daemon does on reconfig."""
+    htcondor2.reload_config()
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a knob was written last."""
+    """Where a knob was written last: its last line, where it goes over several."""
 
     file: str
     line: int
@@ -63,19 +73,26 @@ def places(timeout_s: float) -> Mapping[str, Place]:
     return found
 
 
-def attribute_place(place: Place, attribute: str) -> Place:
-    """The line of one attribute within the ad that begins at `place`; that place if not found."""
+def attribute_place(place: Place, knob: str, attribute: str) -> Place:
+    """The line of one attribute in the knob's text, or the knob's first line without one.
+
+    HTCondor tells the last line of a knob, so the search goes upwards to the one with its name.
+    """
     try:
         lines = Path(place.file).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return place
-    wanted = re.compile(rf"[\s\[;]*{re.escape(attribute)}\s*=(?![=?!])", re.IGNORECASE)
-    for number, line in enumerate(lines[place.line - 1 :], start=place.line):
-        if wanted.match(line):
-            return Place(place.file, number)
-        if number > place.line and line.startswith("@"):
-            break
-    return place
+    begins = re.compile(rf"\s*{re.escape(knob)}\s*@?=", re.IGNORECASE)
+    above = range(min(place.line, len(lines)), 0, -1)
+    first = next((number for number in above if begins.match(lines[number - 1])), None)
+    if first is None:
+        return place
+    wanted = re.compile(
+        rf"(?!\s*(?:#|//))(?:.*[\s\[;=])?{re.escape(attribute)}\s*=(?![=?!])", re.IGNORECASE
+    )
+    within = range(first, place.line + 1) if attribute else ()
+    lines_of_it = (number for number in within if wanted.match(lines[number - 1]))
+    return Place(place.file, next(lines_of_it, first))
 
 
 def act_as_account(token_directory: str) -> None:

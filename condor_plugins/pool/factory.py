@@ -2,6 +2,7 @@
 """The pilots that this schedd can submit: rendered from entries, groups and the packed files."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from condor_plugins.core.policy import Policy
 from condor_plugins.core.reading import Problem
 
 _MANIFEST = "glidein-manifest.txt"
+_LINE = re.compile(rb"[0-9a-f]{64} [ *]([A-Za-z0-9_.-]+)")  # as sha256sum writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ def _manifest(pilot_dir: str) -> tuple[str, tuple[str, ...]]:
         content = path.read_bytes()
     except OSError as err:
         raise Misconfigured(f"{path}: {err.strerror}; run tools/pack --output {pilot_dir}") from err
-    named = (line.split()[-1] for line in content.decode().splitlines() if line.strip())
-    files = tuple(name for name in named if name != "glidein.sh")
+    named = [_LINE.fullmatch(line) for line in content.splitlines()]
+    files = tuple(line[1].decode() for line in named if line and line[1] != b"glidein.sh")
+    if not files or not all(named):
+        raise Misconfigured(f"{path} is damaged; run tools/pack --output {pilot_dir}")
     return hashlib.sha256(content).hexdigest(), files

@@ -4,6 +4,7 @@
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,3 +45,31 @@ def only_one(path: Path) -> Iterator[None]:
         raise TryAgain("another provisioner is at work") from err
     finally:
         os.close(handle)
+
+
+@contextmanager
+def in_turn(directory: Path, timeout_s: float) -> Iterator[None]:
+    """Wait for this directory's lock, hold it meanwhile; no lock file is left behind.
+
+    Raises TryAgain when another process holds it for `timeout_s`.
+    """
+    try:
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as err:
+        raise Misconfigured(f"{directory}: {err.strerror}") from err
+    try:
+        _wait_for(handle, directory, time.monotonic() + timeout_s)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _wait_for(handle: int, directory: Path, deadline_s: float) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as err:
+            if time.monotonic() > deadline_s:
+                raise TryAgain(f"another process is writing in {directory}") from err
+            time.sleep(0.05)

@@ -3,7 +3,7 @@
 
 The number of queries does not depend on how many jobs, kinds, slots or pilots there are: two for
 demand and two for slots (the second only where expressions need attributes that the first did not
-fetch), five for pilots and the collector.
+fetch), three for pilots, one for the collector.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,9 +15,9 @@ from condor_plugins.core.errors import TryAgain
 from condor_plugins.core.expressions import needed_of_itself, needed_of_target
 from condor_plugins.core.policy import Policy
 from condor_plugins.core.snapshot import JobKind, Slot, Snapshot
-from condor_plugins.pool.ads import JOB_SIZES, SLOT_BASE, job_kind, slot
+from condor_plugins.pool.ads import JOB_SIZES, SLOT_BASE, job_kind, likeness, slot
 from condor_plugins.pool.collector import Collector
-from condor_plugins.pool.pilots import pilot_clusters
+from condor_plugins.pool.pilots import pilots_of, without_dead
 from condor_plugins.pool.schedd import Schedd
 
 Answer = TypeVar("Answer")
@@ -29,8 +29,11 @@ def observe(schedd: Schedd, collector: Collector, policy: Policy, now_s: float) 
     kinds = _ask(failed, lambda: _kinds(schedd, policy)) or ()
     slots = _ask(failed, lambda: _slots(collector, kinds)) or ()
     joined = frozenset(one.pilot for one in slots if one.pilot)
-    clusters = _ask(failed, lambda: pilot_clusters(schedd, policy.settings, joined, now_s)) or ()
+    pilots = _ask(failed, lambda: pilots_of(schedd, policy.settings, joined, now_s))
     age_s = _ask(failed, lambda: collector.age_s(now_s))
+    clusters = pilots.clusters if pilots else ()
+    if pilots:
+        slots = without_dead(slots, pilots.alive, schedd.name)
     return Snapshot(now_s, kinds, slots, clusters, age_s, tuple(failed))
 
 
@@ -50,6 +53,19 @@ def _kinds(schedd: Schedd, policy: Policy) -> tuple[JobKind, ...]:
     if more:
         rows = schedd.idle_jobs(attributes | more)
     return tuple(job_kind(row) for row in rows)
+
+
+def kind_of(job: classad2.ClassAd, kinds: Iterable[JobKind]) -> JobKind | None:
+    """The kind that an idle job's whole ad belongs to: equal in every attribute they differ in."""
+    known = list(kinds)
+    names = {name.lower(): name for kind in known for name in likeness(kind.ad)}
+    mine = [_text(job, name) for name in names.values()]
+    alike = (kind for kind in known if [_text(kind.ad, name) for name in names.values()] == mine)
+    return next(alike, None)
+
+
+def _text(ad: classad2.ClassAd, name: str) -> str | None:
+    return str(ad.lookup(name)) if name in ad else None
 
 
 def _wanted_of_jobs(policy: Policy) -> set[str]:

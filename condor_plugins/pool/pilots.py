@@ -3,12 +3,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import classad2
 
 from condor_plugins.core.pilot_job import pilot_prefix
 from condor_plugins.core.policy import Settings
-from condor_plugins.core.snapshot import PilotCluster
+from condor_plugins.core.snapshot import PilotCluster, Slot
 from condor_plugins.pool.ads import whole, word
 from condor_plugins.pool.schedd import Schedd
 
@@ -23,39 +24,60 @@ _CLUSTER_ATTRIBUTES = (
     "JobMaterializeMaxIdle",
     "JobMaterializeLimit",
 )
-_WAITING, _RUNNING, _HELD = 1, 2, 5
+_WAITING, _RUNNING, _HELD, _SUSPENDED = 1, 2, 5, 7
+# A pilot that waits for the schedd may be running at the site: the queue hears of it later.
+_MAY_HAVE_SLOT = frozenset({_WAITING, _RUNNING, _SUSPENDED})
+_FACTORY_HELD = 1  # JobFactoryPaused of a cluster on hold
 _MOST_REASONS = 500
 
 
-def pilot_clusters(
-    schedd: Schedd, settings: Settings, joined: frozenset[str], now_s: float
-) -> tuple[PilotCluster, ...]:
-    """Every pilot cluster of the account; `joined` are the pilots seen in the collector."""
-    ads = schedd.pilot_clusters(settings.account, _CLUSTER_ATTRIBUTES)
-    if not ads:
-        return ()
-    counts = _by_state(schedd.pilot_counts(settings.account))
-    since_s = int(now_s) - settings.join_timeout_s
-    young = schedd.young_pilots(settings.account, since_s)
-    mine = _numbers(joined, pilot_prefix(schedd.name))
-    starting = Counter(c for c, p in young if f"{c}.{p}" not in mine)
-    in_pool = Counter(int(number.partition(".")[0]) for number in mine)
-    reasons = _reasons(schedd, settings.account, counts)
-    return tuple(
-        _cluster(ad, counts[whole(ad, "ClusterId")], starting, in_pool, reasons) for ad in ads
-    )
+@dataclass(frozen=True, slots=True)
+class Pilots:
+    """The pilots of one schedd: "cluster.proc" of those that may have a slot, and the clusters."""
+
+    alive: frozenset[str]
+    clusters: tuple[PilotCluster, ...]
+
+
+def pilots_of(schedd: Schedd, settings: Settings, joined: frozenset[str], now_s: float) -> Pilots:
+    """What is in the queue; `joined` are names of pilots seen in the collector."""
+    cluster_ads = schedd.pilot_clusters(settings.account, _CLUSTER_ATTRIBUTES)
+    ads = schedd.pilots(settings.account) if cluster_ads or joined else []
+    tally = _Tally(_numbers(joined, pilot_prefix(schedd.name)), now_s - settings.join_timeout_s)
+    for ad in ads:
+        tally.add(ad)
+    reasons = _reasons(schedd, settings.account, tally.states)
+    clusters = tuple(_cluster(ad, tally, reasons) for ad in cluster_ads)
+    return Pilots(frozenset(tally.alive), clusters)
+
+
+class _Tally:
+    """Counts of pilots by cluster, taken one ad at a time."""
+
+    def __init__(self, joined: set[str], young_since_s: float) -> None:
+        self.states: dict[int, Counter[int]] = defaultdict(Counter)
+        self.starting: Counter[int] = Counter()
+        self.lost: Counter[int] = Counter()
+        self.alive: set[str] = set()
+        self._joined = joined
+        self._young_since_s = young_since_s
+
+    def add(self, ad: classad2.ClassAd) -> None:
+        cluster, state = int(ad["ClusterId"]), int(ad["JobStatus"])
+        number = f"{cluster}.{ad['ProcId']}"
+        self.states[cluster][state] += 1
+        if state in _MAY_HAVE_SLOT:
+            self.alive.add(number)
+        if state == _RUNNING and number not in self._joined:
+            young = int(ad["EnteredCurrentStatus"]) >= self._young_since_s
+            (self.starting if young else self.lost)[cluster] += 1
 
 
 def _cluster(
-    ad: classad2.ClassAd,
-    states: Mapping[int, int],
-    starting: Mapping[int, int],
-    in_pool: Mapping[int, int],
-    reasons: Mapping[int, tuple[tuple[str, int], ...]],
+    ad: classad2.ClassAd, tally: _Tally, reasons: Mapping[int, tuple[tuple[str, int], ...]]
 ) -> PilotCluster:
     number = whole(ad, "ClusterId")
-    running, young = states.get(_RUNNING, 0), starting.get(number, 0)
-    known = {_WAITING, _RUNNING, _HELD}
+    states = tally.states[number]
     return PilotCluster(
         cluster=number,
         group=word(ad, "GlideinGroup"),
@@ -63,30 +85,36 @@ def _cluster(
         digest=word(ad, "GlideinDigest"),
         max_idle=whole(ad, "JobMaterializeMaxIdle"),
         most=whole(ad, "JobMaterializeLimit"),
-        waiting=states.get(_WAITING, 0),
-        running=running,
-        held=states.get(_HELD, 0),
-        leaving=sum(count for state, count in states.items() if state not in known),
-        starting=young,
-        lost=max(running - young - in_pool.get(number, 0), 0),
+        waiting=states[_WAITING],
+        running=states[_RUNNING],
+        held=states[_HELD],
+        leaving=states.total() - states[_WAITING] - states[_RUNNING] - states[_HELD],
+        starting=tally.starting[number],
+        lost=tally.lost[number],
         wanted=whole(ad, "GlideinWanted"),
         granted=whole(ad, "GlideinGranted"),
         cut_by=word(ad, "GlideinLimit"),
         hold_reasons=reasons.get(number, ()),
+        on_hold=whole(ad, "JobFactoryPaused") == _FACTORY_HELD,
     )
 
 
-def _by_state(rows: Iterable[classad2.ClassAd]) -> Mapping[int, dict[int, int]]:
-    counts: dict[int, dict[int, int]] = defaultdict(dict)
-    for row in rows:
-        state = whole(row, "JobStatus")
-        of_cluster = counts[whole(row, "ClusterId")]
-        of_cluster[state] = of_cluster.get(state, 0) + whole(row, "JobCount")
-    return counts
+def without_dead(slots: Iterable[Slot], alive: frozenset[str], schedd: str) -> tuple[Slot, ...]:
+    """Slots less those of this schedd's pilots that are no longer in its queue.
+
+    A pilot that was killed leaves its slot ad behind until it expires (15 minutes); no job that
+    is sent there would run.
+    """
+    prefix = pilot_prefix(schedd)
+    return tuple(one for one in slots if _is_alive(one.pilot, prefix, alive))
+
+
+def _is_alive(pilot: str, prefix: str, alive: frozenset[str]) -> bool:
+    return not pilot.startswith(prefix) or pilot.removeprefix(prefix) in alive
 
 
 def _numbers(joined: Iterable[str], prefix: str) -> set[str]:
-    """ "cluster.proc" of the pilots of this schedd; other factories' pilots are left out."""
+    """What follows the prefix, "cluster.proc"; other factories' pilots are left out."""
     return {name.removeprefix(prefix) for name in joined if name.startswith(prefix)}
 
 

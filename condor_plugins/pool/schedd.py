@@ -14,6 +14,7 @@ from condor_plugins.pool.translation import asking
 # but not the name. Without it an edit reaches only the procs (seen with 25.14.1).
 _CLUSTER_AD = htcondor2.TransactionFlag(1 << 7)
 
+_REMOVED = 3  # JobFactoryPaused of a removed cluster
 _PILOT = "GlideinEntry isnt undefined && Owner == {owner}"
 
 
@@ -48,26 +49,36 @@ class Schedd:
             found = self._schedd.query(where, limit=1)
         return found[0] if found else None
 
+    def cluster_states(self, cluster: int) -> list[classad2.ClassAd]:
+        """Ads with JobStatus, JobUniverse, JobCount and JobIds for the jobs of a cluster."""
+        attributes = ["ClusterId", "JobStatus", "JobUniverse"]
+        where = f"ClusterId == {cluster}"
+        what = f"jobs of cluster {cluster}"
+        return self._query(what, where, attributes, htcondor2.QueryOpts.GroupBy)
+
     def pilot_clusters(self, owner: str, attributes: Sequence[str]) -> list[classad2.ClassAd]:
-        """The cluster ads themselves."""
+        """The cluster ads themselves, less those that were removed.
+
+        The schedd keeps a removed cluster that had no pilot left for hours (QUEUE_CLEAN_INTERVAL);
+        JobFactoryPaused tells, which is computed for the answer and no constraint can see.
+        """
         where = f"{_of(owner)} && ProcId is undefined"
-        return self._query(
-            "pilot clusters", where, attributes, htcondor2.QueryOpts.IncludeClusterAd
-        )
+        projection = [*attributes, "JobFactoryPaused"]
+        opts = htcondor2.QueryOpts.IncludeClusterAd
+        ads = self._query("pilot clusters", where, projection, opts)
+        return [ad for ad in ads if ad.get("JobFactoryPaused") != _REMOVED]
 
-    def pilot_counts(self, owner: str) -> list[classad2.ClassAd]:
-        """Ads with ClusterId, JobStatus, JobCount."""
-        attributes = ["ClusterId", "JobStatus", "GlideinEntry", "Owner"]
-        return self._query("pilots", _of(owner), attributes, htcondor2.QueryOpts.GroupBy)
+    def pilots(self, owner: str) -> list[classad2.ClassAd]:
+        """Ads of all pilots: ClusterId, ProcId, JobStatus, EnteredCurrentStatus.
 
-    def young_pilots(self, owner: str, since_s: int) -> list[tuple[int, int]]:
-        """(cluster, proc) of pilots that have been running since `since_s` or later."""
-        where = f"{_of(owner)} && JobStatus == 2 && EnteredCurrentStatus >= {since_s}"
-        ads = self._query("young pilots", where, ["ClusterId", "ProcId"])
-        return [(int(ad["ClusterId"]), int(ad["ProcId"])) for ad in ads]
+        The one query whose answer grows with the number of pilots: 20,000 take 0.3 s.
+        """
+        attributes = ["ClusterId", "ProcId", "JobStatus", "EnteredCurrentStatus"]
+        return self._query("pilots", _of(owner), attributes)
 
     def hold_reasons(self, owner: str, most: int) -> list[tuple[int, str]]:
         """(cluster, reason) of up to `most` held pilots."""
+        self.queries += 1
         with asking("held pilots"):
             ads = self._schedd.query(
                 f"{_of(owner)} && JobStatus == 5", ["ClusterId", "HoldReason"], limit=most

@@ -28,7 +28,7 @@ def main(argv: Sequence[str], out: TextIO, err: TextIO) -> int:
     try:
         report = run_cycle(knobs, chosen.dry_run)
         out.writelines(attributes(report.plan, report.outcomes, report.took_s))
-        lines = told(report)
+        lines = [*told(report), *(figures(report) if chosen.figures else ())]
     except Misconfigured as problem:
         code, lines = EXIT_MISCONFIGURED, [str(problem)]
     except (TryAgain, OSError) as problem:
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit: 0 done, 75 no answer or another one at work (try again), 78 misconfigured.",
     )
     parser.add_argument("--dry-run", action="store_true", help="decide and tell, change nothing")
+    parser.add_argument("--figures", action="store_true", help="tell what the cycle cost (stderr)")
     return parser
 
 
@@ -55,6 +56,19 @@ def told(report: Report) -> list[str]:
     if report.plan.frozen:
         lines.append(f"nothing changed: {report.plan.frozen}")
     return [*lines, *map(str, report.outcomes)]
+
+
+def figures(report: Report) -> list[str]:
+    """Name and number, one a line."""
+    plan = report.plan
+    found = {
+        "queries": report.queries,
+        "idle jobs": plan.jobs(),
+        "kinds of jobs": len(plan.fates),
+        "requests": len(plan.requests),
+        "seconds": round(report.took_s, 3),
+    }
+    return [f"{name}: {number}" for name, number in found.items()]
 
 
 def _log(path: str, lines: Sequence[str], err: TextIO) -> None:

@@ -10,6 +10,7 @@ from condor_plugins.core.configuration import read_policy
 from condor_plugins.core.decide import decide
 from condor_plugins.core.errors import Misconfigured
 from condor_plugins.core.matching import Matcher
+from condor_plugins.core.pilot_job import pilot_prefix
 from condor_plugins.core.plan import Plan
 from condor_plugins.core.policy import Policy
 from condor_plugins.core.snapshot import Snapshot
@@ -62,16 +63,19 @@ def _locked_cycle(policy: Policy, dry_run: bool) -> Report:
     policy = replace(policy, problems=(*policy.problems, *pilots.problems))
     seen = observe(schedd, collector, policy, time.time())
     plan = decide(seen, policy, pilots.digests, read_memory(policy.settings.state_dir), Matcher())
-    outcomes = [] if dry_run else Actor(schedd, pilots.jobs, _joined(seen)).act(plan.actions)
+    outcomes: list[Outcome] = []
     if not dry_run:
+        outcomes = Actor(schedd, pilots.jobs, _joined(seen, schedd.name)).act(plan.actions)
         write_plan(policy.settings.state_dir, plan, [_plain(one) for one in outcomes])
     queries = schedd.queries + collector.queries
     return Report(plan, outcomes, queries, time.monotonic() - begin_s)
 
 
-def _joined(seen: Snapshot) -> frozenset[str]:
-    """ "cluster.proc" of pilots that are in the collector."""
-    return frozenset(one.pilot.rpartition("-")[2] for one in seen.slots if one.pilot)
+def _joined(seen: Snapshot, schedd: str) -> frozenset[str]:
+    """ "cluster.proc" of this schedd's pilots that are in the collector."""
+    prefix = pilot_prefix(schedd)
+    mine = (one.pilot for one in seen.slots if one.pilot.startswith(prefix))
+    return frozenset(pilot.removeprefix(prefix) for pilot in mine)
 
 
 def _plain(one: Outcome) -> dict[str, str]:

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From knobs to a policy: what cannot be used is left out and named, the rest goes on."""
+
+from condor_plugins.core.configuration import read_policy
+from condor_plugins.core.table import KNOBS
+
+ENTRY = 'Site = "N"\nGridResource = "batch slurm"\nCpus = 8\nMemory = 16000\nWallTime = 3600\n'
+KNOB_TEXTS = {
+    "GLIDEIN_PILOT_DIR": "/pilot",
+    "GLIDEIN_PILOT_LOG_DIR": "/log",
+    "GLIDEIN_ENTRY_NAMES": "North south",
+    "GLIDEIN_ENTRY_NORTH": ENTRY + 'TrustDomain = "n"\nPilotDir = "/other"',
+    "GLIDEIN_ENTRY_SOUTH": ENTRY,
+    "GLIDEIN_GROUP_NAMES": "everyone",
+    "GLIDEIN_GROUP_EVERYONE": "Jobs = true",
+    "GLIDEIN_CREDENTIAL_NAMES": "get_in pool",
+    "GLIDEIN_CREDENTIAL_GET_IN": 'Purpose = "request"\nTrustDomain = "n"\nPath = "/key"',
+    "GLIDEIN_CREDENTIAL_POOL": 'Purpose = "callback"\nTrustDomain = "n"\nPath = "/token"',
+}
+
+
+def shown(**knobs: str) -> list[str]:
+    return [str(one) for one in read_policy(KNOB_TEXTS | knobs).problems]
+
+
+def test_a_configuration_without_mistakes() -> None:
+    policy = read_policy(KNOB_TEXTS)
+    assert policy.problems == ()
+    assert policy.broken == frozenset()
+    assert list(policy.entries) == ["North", "south"]
+    assert policy.settings.max_removals == 100
+
+
+def test_an_entry_has_its_own_directories_or_the_common_ones() -> None:
+    entries = read_policy(KNOB_TEXTS).entries
+    assert (entries["North"].pilot_dir, entries["south"].pilot_dir) == ("/other", "/pilot")
+    assert entries["North"].log_dir == "/log"
+
+
+def test_no_knob_at_all_is_the_defaults() -> None:
+    policy = read_policy({})
+    assert (policy.problems, policy.entries, policy.settings.max_pilots) == ((), {}, 10_000)
+
+
+def test_every_default_of_the_table_can_be_read() -> None:
+    assert read_policy({knob.name: knob.default for knob in KNOBS}).problems == ()
+
+
+def test_a_broken_entry_is_left_out_and_the_others_go_on() -> None:
+    policy = read_policy(KNOB_TEXTS | {"GLIDEIN_ENTRY_SOUTH": ENTRY + "Cups = 8"})
+    assert list(policy.entries) == ["North"]
+    assert policy.broken == {"entry south"}
+    assert "did you mean Cpus?" in str(policy.problems[0])
+
+
+def test_an_entry_that_does_not_parse_or_is_not_there_is_broken_too() -> None:
+    knobs = KNOB_TEXTS | {
+        "GLIDEIN_ENTRY_NAMES": "North south gone",
+        "GLIDEIN_ENTRY_SOUTH": "Site = [",
+    }
+    policy = read_policy(knobs)
+    assert policy.broken == {"entry south", "entry gone"}
+    assert any("names gone, but GLIDEIN_ENTRY_gone is not set" in str(p) for p in policy.problems)
+
+
+def test_a_wrong_plain_knob_leaves_its_default_and_is_named() -> None:
+    policy = read_policy(KNOB_TEXTS | {"GLIDEIN_MAX_REMOVALS": "lots"})
+    assert policy.settings.max_removals == 100
+    assert [one.severity for one in policy.problems] == ["error"]
+    assert shown(GLIDEIN_MAX_REMOVALS="0") == [
+        "GLIDEIN_MAX_REMOVALS: is 0, should be at least 1 pilots"
+    ]
+
+
+def test_an_unknown_knob_is_told_with_the_nearest() -> None:
+    assert shown(GLIDEIN_MAX_REMOVAL="3") == [
+        "GLIDEIN_MAX_REMOVAL: is no knob of HTCondor Glideins; did you mean GLIDEIN_MAX_REMOVALS?"
+    ]
+
+
+def test_an_object_that_no_list_names_is_told() -> None:
+    assert shown(GLIDEIN_ENTRY_EAST=ENTRY) == [
+        "GLIDEIN_ENTRY_EAST: is not used: its name is not in GLIDEIN_ENTRY_NAMES"
+    ]
+
+
+def test_a_downtime_shuts_its_entry() -> None:
+    knobs = {"GLIDEIN_DOWNTIME_NORTH": 'Reason = "power"\nStart = 100\nEnd = 200'}
+    policy = read_policy(KNOB_TEXTS | knobs)
+    assert policy.problems == ()
+    covers = [policy.downtimes["North"].covers(now_s) for now_s in (99, 100, 199, 200)]
+    assert covers == [False, True, True, False]
+
+
+def test_a_downtime_without_an_end_lasts() -> None:
+    policy = read_policy(KNOB_TEXTS | {"GLIDEIN_DOWNTIME_NORTH": 'Reason = "power"'})
+    assert policy.downtimes["North"].covers(1e12)
+
+
+def test_a_downtime_that_does_not_parse_counts_as_down() -> None:
+    policy = read_policy(KNOB_TEXTS | {"GLIDEIN_DOWNTIME_NORTH": "Raeson = ["})
+    assert policy.downtimes["North"].covers(1)
+    assert policy.downtimes["North"].reason == "its downtime knob cannot be read"
+    assert "GLIDEIN_DOWNTIME_North" in str(policy.problems[0])
+
+
+def test_a_downtime_of_no_entry_is_told() -> None:
+    assert "did you mean GLIDEIN_DOWNTIME_North?" in shown(GLIDEIN_DOWNTIME_NORHT="Start = 0")[0]
+
+
+def test_the_credential_for_joining_is_of_the_entry_s_trust_domain() -> None:
+    policy = read_policy(KNOB_TEXTS)
+    found = policy.callback_credential(policy.entries["North"])
+    assert found is not None
+    assert found.path == "/token"
+    assert policy.callback_credential(policy.entries["south"]) is None
+
+
+def test_groups_choose_entries_by_their_ads() -> None:
+    knobs = {"GLIDEIN_GROUP_EVERYONE": 'Entries = Name == "south" && Cpus > 4'}
+    policy = read_policy(KNOB_TEXTS | knobs)
+    served = [
+        name
+        for name, entry in policy.entries.items()
+        if policy.serves(policy.groups["everyone"], entry)
+    ]
+    assert served == ["south"]
