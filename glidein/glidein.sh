@@ -19,7 +19,7 @@ if [ $# -ne 2 ]; then
     [ "${1:-}" = --help ] && exit 0
     exit 10
 fi
-export GLIDEIN_PILOT="$1" GLIDEIN_WORK='' GLIDEIN_CWD="$PWD" GLIDEIN_STARTED_S
+export GLIDEIN_PILOT="$1" GLIDEIN_WORK='' GLIDEIN_CWD="$PWD" GLIDEIN_PID="$$" GLIDEIN_STARTED_S
 tried='' description=''
 
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
@@ -93,6 +93,8 @@ export GLIDEIN_OWNER
 mine=$GLIDEIN_OWNER.$$.$(sed 's/.*) //' /proc/$$/stat | cut -d ' ' -f 20)
 try_base() { # BASE: use it if it is ours to write, has the space, and may run programs
     [ -d "$1" ] && [ -w "$1" ] || return 1
+    # HTCondor splits some of its commands at blanks
+    case $1 in *[!A-Za-z0-9._/+@=,:-]*) tried="$tried $1 (blanks or signs in its path)" && return 1 ;; esac
     free_mb=$(df -Pk "$1" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }')
     [ "${free_mb:-0}" -ge $((disk_mb + 150)) ] || { tried="$tried $1 (${free_mb:-0} MB free)" && return 1; }
     mkdir -m 700 "$1/glidein-$GLIDEIN_PILOT.$mine" 2>/dev/null || return 1

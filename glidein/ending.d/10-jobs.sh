@@ -9,7 +9,8 @@ set -eu
 . "$GLIDEIN_LIB/facts.sh"
 . "$GLIDEIN_LIB/report.sh"
 
-[ -d log ] || exit 0
+served_s=$(get_fact GLIDEIN_Served_S)
+[ -n "$served_s" ] || exit 0
 usage=$(cat log/startd_history* 2>/dev/null | awk '
     $1 == "CpusProvisioned" && $3 + 0 > 0 { cpus = $3 }
     $1 == "JobDuration" { seconds = $3 }
@@ -20,11 +21,11 @@ usage=$(cat log/startd_history* 2>/dev/null | awk '
 runs=${usage%% *} used_s=${usage##* }
 done=${usage#* }
 done=${done% *}
-served_s=$(get_fact GLIDEIN_Served_S)
-held_s=$((${served_s:-0} * $(get_fact Cpus)))
+held_s=$((served_s * $(get_fact Cpus)))
 reason=$(get_fact GLIDEIN_Leave_Reason) result=$(get_fact GLIDEIN_Result)
-say "ran $done jobs to their end and $((runs - done)) not, $used_s core-seconds used of $held_s;" \
+stopped=$((runs - done))
+say "ran $done jobs to the end and $stopped not, $used_s core-seconds used of $held_s;" \
     "leaving: ${reason:-$(get_fact GLIDEIN_Failure_Reason)}"
-event info left "jobs_done_count:=$done" "jobs_interrupted_count:=$((runs - done))" \
-    "core_seconds_used:=$used_s" "core_seconds_held:=$held_s" "served_s:=${served_s:-0}" \
+event info left "jobs_done_count:=$done" "jobs_interrupted_count:=$stopped" \
+    "core_seconds_used:=$used_s" "core_seconds_held:=$held_s" "served_s:=$served_s" \
     "exit:=$result" "reason=${reason:-$(get_fact GLIDEIN_Failure_Reason)}"

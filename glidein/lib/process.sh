@@ -2,9 +2,10 @@
 # shellcheck shell=sh
 # Summary: Wait so that a signal is noticed at once; find and end what still runs in a directory.
 
-# nap SECONDS: sleep, but a trapped signal ends it (a shell waits for a foreground command first)
+# nap SECONDS: sleep, but a trapped signal ends it (a shell waits for a foreground command first);
+# where sleep knows no fractions, for 1 s
 nap() {
-    sleep "$1" &
+    { sleep "$1" 2>/dev/null || sleep 1; } &
     nap_pid=$!
     wait "$nap_pid" || kill "$nap_pid" 2>/dev/null || :
 }
@@ -31,11 +32,11 @@ processes_in() {
 
 # end_processes_in DIR: KILL what is left there, until nothing is (10 rounds)
 end_processes_in() {
-    for round in 1 2 3 4 5 6 7 8 9 10; do
-        left=$(processes_in "$1")
-        [ -n "$left" ] || return 0
-        [ "$round" -eq 1 ] || sleep 1
-        for pid in $left; do kill -KILL "$pid" 2>/dev/null || :; done
+    for kill_round in 1 2 3 4 5 6 7 8 9 10; do
+        kill_pids=$(processes_in "$1")
+        [ -n "$kill_pids" ] || return 0
+        [ "$kill_round" -eq 1 ] || sleep 1
+        for kill_pid in $kill_pids; do kill -KILL "$kill_pid" 2>/dev/null || :; done
     done
     return 1
 }

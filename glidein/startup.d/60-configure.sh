@@ -4,7 +4,7 @@
 #          condor/pilot.conf. What comes later wins, so no attribute can change the policy.
 # Reads:   the description, GLIDEIN_ToDie GLIDEIN_ToRetire GLIDEIN_Node
 # Writes:  condor_config, log/ execute/ lock/
-# Exit:    0 go on
+# Exit:    0 go on; 10 Start or an attribute is no ClassAd expression
 set -eu
 . "$GLIDEIN_LIB/facts.sh"
 . "$GLIDEIN_LIB/report.sh"
@@ -52,6 +52,7 @@ MEMORY = $(fact MemoryMB)
 RESERVED_DISK = $reserved_mb
 STARTD_NOCLAIM_SHUTDOWN = $(fact IdleTimeoutS)
 UPDATE_INTERVAL = $update_s
+ClassAdLifetime = $((4 * update_s + 180))
 GLIDEIN_START = $(fact Start)
 GLIDEIN_Site = $(quoted_fact Site)
 GLIDEIN_Entry = $(quoted_fact Entry)
@@ -65,3 +66,13 @@ GLIDEIN_DEBUG = $(fact DebugLevel)
 END
     cat steps/condor/pilot.conf
 } >condor_config
+
+# HTCondor would only log a line and leave the slot without it
+parses() {
+    ! env CONDOR_CONFIG="$PWD/condor_config" ep/bin/condor_status -ads /dev/null -constraint "$1" 2>&1 |
+        grep -q 'Invalid constraint' # its exit code is 0 all the same
+}
+parses "$(get_fact Start)" || give_up 10 "Start is no ClassAd expression: $(get_fact Start)"
+awk '/^Attr\./ { print }' "$GLIDEIN_FACTS" | while IFS= read -r line; do
+    parses "${line#*"$(printf '\t')"}" || give_up 10 "this is no ClassAd expression: $line"
+done

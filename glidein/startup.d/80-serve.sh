@@ -58,10 +58,11 @@ see_joined() { # true once the collector shows the slot, or does not let pilots 
     say "joined pool $collector after $took_s s as $joined"
     event info joined "collector=$collector" "slot=$joined" "took_s:=$took_s"
 }
+startd_keeps_dying() { [ "$(grep -c 'The STARTD (pid [0-9]*) \(exited\|died\)' log/MasterLog 2>/dev/null)" -ge 3 ]; }
 not_joined() {
     stop_master QUIT 5
     logged EP_READY EventLog ||
-        give_up 61 "the startd was not ready within $join_limit_s s: see the end of StartLog below"
+        give_up 61 "the startd did not become ready in $(($(date +%s) - began_s)) s: see the end of StartLog below"
     give_up 34 "the startd runs but the collector shows no slot after $join_limit_s s: see StartLog below"
 }
 leave_because() {
@@ -69,9 +70,16 @@ leave_because() {
 }
 
 while running && [ -z "$told" ]; do
+    if ! kill -0 "$GLIDEIN_PID" 2>/dev/null; then # nobody else is left to clean up
+        stop_master QUIT 8
+        end_processes_in "$PWD/execute" || :
+        cd / && exec rm -rf "$GLIDEIN_WORK"
+    fi
     if [ -z "$joined" ]; then
-        see_joined || [ $(($(date +%s) - began_s)) -lt "$join_limit_s" ] || not_joined
-        nap 1
+        if ! see_joined; then
+            if startd_keeps_dying || [ $(($(date +%s) - began_s)) -ge "$join_limit_s" ]; then not_joined; fi
+        fi
+        nap 0.2
     else
         nap 2
     fi

@@ -32,7 +32,7 @@ def ensure_base(engine: Engine, progress: Progress) -> str:
 def make_base(engine: Engine, progress: Progress) -> None:
     install(DEBOOTSTRAP, progress)
     # /var/tmp: a root file system needs room and must not lie on a noexec or nodev /tmp.
-    tree = Path(tempfile.mkdtemp(prefix=f"{NAME}-", dir="/var/tmp"))  # noqa: S108
+    tree = Path(tempfile.mkdtemp(prefix=f"{NAME}-", dir="/var/tmp"))
     try:
         with progress.step(f"base image of Debian {SUITE} with debootstrap (about 25 s)"):
             debootstrap(tree)

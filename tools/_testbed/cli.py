@@ -135,7 +135,7 @@ def logs_command(host: str, name: str, lines: int) -> None:
 
 @commands.command("demo")
 @click.option("--down", "then_down", is_flag=True, help="Remove the testbed afterwards.")
-@click.option("--timeout", "timeout_s", default=420, show_default=True, help="Seconds for the jobs.")
+@click.option("--timeout", "timeout_s", default=420, show_default=True, help="Seconds for jobs.")
 def demo_command(then_down: bool, timeout_s: int) -> None:
     """An empty pool, two users, 60 jobs: watch pilots come, work and leave; check everything.
 

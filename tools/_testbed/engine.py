@@ -5,7 +5,7 @@ import os
 import resource
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from _testbed.command import Done, StepFailed, run
@@ -22,7 +22,7 @@ class Engine:
     """podman or docker; both understand the words used here."""
 
     name: str
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)  # may hold what no test report should show
 
     def ask(self, *words: str, timeout_s: float = 30, stdin: str = "") -> Done:
         return run([self.name, *words], timeout_s=timeout_s, stdin=stdin, env=self.env)
@@ -73,7 +73,7 @@ def find_engine() -> Engine | None:
 def require_engine() -> Engine:
     engine = find_engine()
     if engine is None:
-        raise StepFailed("no podman (or running docker) here; `tools/testbed build` installs it as root")
+        raise StepFailed("no podman (or running docker) here; run `tools/testbed build` as root")
     return engine
 
 

@@ -4,6 +4,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from _testbed.command import StepFailed
 from _testbed.inside import AS_PROVISIONER, Testbed
@@ -28,6 +29,9 @@ class Fact:
         done = testbed.run(self.host, *self.argv, user=self.user, timeout_s=15, env=self.env)
         text = done.out + done.err
         return done.ok and re.search(self.expected, text, re.MULTILINE) is not None, text.strip()
+
+    def holds(self, testbed: Testbed) -> bool:
+        return self.answer(testbed)[0]
 
 
 FACTS = (
@@ -59,17 +63,17 @@ FACTS = (
     ),
     Fact(
         "the account glidein may submit to the cluster from the Access Point", "ap",
-        ("sbatch", "--test-only", "--wrap=true"), "Job [0-9]+ to start", "/var/log/testbed/munged.log",
-        user="glidein",
+        ("sbatch", "--test-only", "--wrap=true"), "Job [0-9]+ to start",
+        "/var/log/testbed/munged.log", user="glidein",
     ),
 )  # fmt: skip
 
 
 def wait_for_facts(testbed: Testbed, timeout_s: float = UP_TIMEOUT_S) -> None:
-    """Raises StepFailed with the missing fact, the last answer and the end of the log that tells why."""
+    """Raises StepFailed with the missing fact, the last answer and the end of the telling log."""
     for fact in FACTS:
         try:
-            wait_until(fact.what, lambda fact=fact: fact.answer(testbed)[0], timeout_s)
+            wait_until(fact.what, partial(fact.holds, testbed), timeout_s)
         except NotInTime as late:
             said = " | ".join(fact.answer(testbed)[1].splitlines()[-5:])
             log = testbed.run(fact.host, "tail", "-n", "15", fact.log).out
@@ -80,4 +84,4 @@ def wait_for_facts(testbed: Testbed, timeout_s: float = UP_TIMEOUT_S) -> None:
 
 
 def missing_facts(testbed: Testbed) -> list[str]:
-    return [fact.what for fact in FACTS if not fact.answer(testbed)[0]]
+    return [fact.what for fact in FACTS if not fact.holds(testbed)]

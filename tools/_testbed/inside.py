@@ -57,7 +57,7 @@ class Testbed:
         return [*argv, host_named(host).container]
 
     def write_file(self, host: str, path: str, text: str, user: str = "root") -> None:
-        """Put `text` to `path` at once: written beside it, then renamed; mode 0644 less the umask."""
+        """Put `text` to `path` at once: written beside it, then renamed."""
         script = 'cat >"$1.new" && mv "$1.new" "$1"'
         self.tell(host, "sh", "-c", script, "sh", path, user=user, stdin=text)
 

@@ -21,7 +21,7 @@ def build_images(progress: Progress) -> tuple[Engine, str]:
 
 
 def up(progress: Progress) -> Testbed:
-    """The running testbed with the product of this checkout; what runs already and is right is kept."""
+    """The running testbed with this checkout's product; what runs already and is right stays."""
     engine, content = build_images(progress)
     testbed = Testbed(engine)
     if all(runs(engine, host, content) for host in HOSTS) and not missing_facts(testbed):
@@ -49,7 +49,7 @@ def start(engine: Engine, content: str) -> None:
 
 
 def run_words(engine: Engine, host: Host, content: str) -> list[str]:
-    """--privileged: HTCondor and Slurm change users, limits and mounts; --init reaps what they orphan."""
+    """--privileged: HTCondor and Slurm change users and mounts; --init reaps what they orphan."""
     argv = ["run", "--detach", "--init", "--privileged", "--stop-timeout", "0", *engine.limits()]
     argv += ["--name", host.container, "--hostname", host.name]
     argv += ["--network", NETWORK, "--network-alias", host.name]
@@ -92,4 +92,4 @@ def remove(engine: Engine) -> None:
     left += [NETWORK] if engine.has("network", NETWORK) else []
     left += [SCRATCH_VOLUME] if engine.has("volume", SCRATCH_VOLUME) else []
     if left:
-        raise StepFailed(f"still there: {', '.join(left)}. See `{engine.name} ps -a`; try once more")
+        raise StepFailed(f"still there: {', '.join(left)}. See `{engine.name} ps -a`; try again")

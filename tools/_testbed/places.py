@@ -24,7 +24,7 @@ HOMES = {
 
 @dataclass(frozen=True)
 class Host:
-    """One container: its image is `target` of the Containerfile; `scratch` mounts the cluster's file system."""
+    """One container, made from `target`; `scratch`: it mounts the cluster's file system."""
 
     name: str
     target: str

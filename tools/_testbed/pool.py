@@ -13,11 +13,12 @@ Ad = dict[str, Any]
 
 IDLE, RUNNING, COMPLETED, HELD = 1, 2, 4, 5
 PILOT_OWNER = "glidein"
+FACTORY_REMOVED = 3
 
 
 @dataclass(frozen=True)
 class SlurmJob:
-    """One job as the cluster knows it; ended ones stay visible for an hour. Times in UNIX seconds."""
+    """One job as the cluster knows it, ended ones for an hour; UNIX seconds, 0 for none."""
 
     job_id: str
     state: str
@@ -45,9 +46,13 @@ class Pool:
         return self.jobs(f'Owner == "{PILOT_OWNER}" && ({constraint})')
 
     def pilot_clusters(self) -> list[Ad]:
-        """The late-materialization clusters that carry out the requests."""
+        """The late-materialization clusters that carry out the requests.
+
+        One that was removed when it had no pilot stays for hours, and is no longer one.
+        """
         words = ("condor_q", "-allusers", "-factory")
-        return self.ads(*words, constraint=f'Owner == "{PILOT_OWNER}"')
+        ads = self.ads(*words, constraint=f'Owner == "{PILOT_OWNER}"')
+        return [ad for ad in ads if ad.get("JobFactoryPaused") != FACTORY_REMOVED]
 
     def slots(self, constraint: str = "true") -> list[Ad]:
         return self.ads("condor_status", constraint=constraint)
@@ -93,7 +98,6 @@ SLURM_TIMES = ("SubmitTime", "StartTime", "EndTime")
 
 
 def slurm_job(entry: dict[str, str], times: dict[str, int]) -> SlurmJob:
-    """0 stands for a time that has not come yet."""
     submitted, started, ended = (times.get(entry[name], 0) for name in SLURM_TIMES)
     return SlurmJob(
         job_id=entry["JobId"],
@@ -107,6 +111,6 @@ def slurm_job(entry: dict[str, str], times: dict[str, int]) -> SlurmJob:
 
 
 def remote_id(pilot: Ad) -> str:
-    """The cluster's own id of a pilot: `batch slurm UNIQUE slurm/20261121/17` names job 17; or empty."""
+    """The cluster's own id of a pilot, or an empty text: `batch slurm UNIQUE slurm/20261121/17`."""
     grid_job_id = str(pilot.get("GridJobId", ""))
     return grid_job_id.rsplit("/", 1)[1] if "/" in grid_job_id else ""

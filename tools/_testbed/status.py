@@ -17,7 +17,7 @@ def show_status(testbed: Testbed) -> bool:
     good = [show_image(testbed, target, content) for target in TARGETS]
     running = [show_host(testbed, host, content) for host in HOSTS]
     if all(running):
-        good += [show(fact.answer(testbed)[0], fact.what) for fact in FACTS]
+        good += [show(fact.holds(testbed), fact.what) for fact in FACTS]
     if all(good) and all(running):
         show_work(testbed)
     return all(good) and all(running)
@@ -29,9 +29,8 @@ def show(good: bool, text: str) -> bool:
 
 
 def show_image(testbed: Testbed, target: str, content: str) -> bool:
-    return show(
-        testbed.engine.has("image", image_name(target, content)), f"image {target} {content} is built"
-    )
+    built = testbed.engine.has("image", image_name(target, content))
+    return show(built, f"image {target} {content} is built")
 
 
 def show_host(testbed: Testbed, host: Host, content: str) -> bool:

@@ -53,5 +53,13 @@ secret_key() {
 start_condor() {
     install -d -o condor -g condor -m 0755 /run/condor /run/lock/condor
     rm -f /var/lock/condor/InstanceLock
-    keep condor_master /usr/sbin/condor_master -f
+    keep condor_master run_master
+}
+
+# run_master: when the master ends, what it has started ends, too, as under systemd
+run_master() {
+    master_status=0
+    /usr/sbin/condor_master -f || master_status=$?
+    pkill -KILL '^(condor_|blahpd)' || true
+    return "$master_status"
 }
