@@ -96,12 +96,12 @@ def asks(seen: Snapshot, policy: Policy, digests: Mapping[Pair, str]) -> list[As
 
 
 def pairs(policy: Policy) -> list[tuple[Group, Entry]]:
-    """Which entries serve which groups."""
+    """Which entries serve which groups, those included where that cannot be said."""
     return [
         (group, entry)
         for group in policy.groups.values()
         for entry in policy.entries.values()
-        if policy.serves(group, entry)
+        if policy.serves(group, entry) is not False
     ]
 
 

@@ -106,7 +106,7 @@ def _entry(entry: Entry, policy: Policy, knobs: Mapping[str, str], host: Host) -
     wrong = _grid_resource(entry.grid_resource.split(), host.batch_types)
     if wrong:
         yield Problem(knob, "GridResource", wrong)
-    if policy.callback_credential(entry) is None:
+    if policy.callback_credential(entry) is None and not _some_broken(policy, "credential"):
         domains = {o.trust_domain for o in policy.credentials.values() if o.purpose == "callback"}
         text = f'no credential with Purpose "callback" has TrustDomain "{entry.trust_domain}"'
         yield Problem(knob, "TrustDomain", text + nearest(entry.trust_domain, domains - {""}))
@@ -121,7 +121,8 @@ def _entry(entry: Entry, policy: Policy, knobs: Mapping[str, str], host: Host) -
         text = f"{facility!r} is not in GLIDEIN_FACILITY_NAMES{nearest(facility, known)}"
         yield Problem(knob, "Facility", text)
     yield from _directories(entry, knob, policy.settings.account, host)
-    if not any(policy.serves(group, entry) for group in policy.groups.values()):
+    used = any(policy.serves(group, entry) for group in policy.groups.values())
+    if not used and not _some_broken(policy, "group"):
         text = "no group uses this entry: no Entries expression selects it"
         yield Problem(knob, "", text, "warning")
 
@@ -168,7 +169,8 @@ def _groups(policy: Policy) -> Iterator[Problem]:
         if group.max_idle_pilots > group.max_pilots:
             yield _too_many_waiting(knob, group.max_idle_pilots, group.max_pilots)
         yield from group_expressions(group, entries)
-        if not any(policy.serves(group, entry) for entry in entries):
+        useful = any(policy.serves(group, entry) for entry in entries)
+        if not useful and not _some_broken(policy, "entry"):
             yield Problem(knob, "Entries", "selects no entry", "warning")
 
 
@@ -179,11 +181,11 @@ def _too_many_waiting(knob: str, idle: int, most: int) -> Problem:
 def _credential(one: Credential, policy: Policy, host: Host) -> Iterator[Problem]:
     knob = f"GLIDEIN_CREDENTIAL_{one.name}"
     alike = [entry for entry in policy.entries.values() if entry.trust_domain == one.trust_domain]
-    if not alike:
+    if not alike and not _some_broken(policy, "entry"):
         domains = {entry.trust_domain for entry in policy.entries.values()} - {""}
         text = f'no entry has TrustDomain "{one.trust_domain}"{nearest(one.trust_domain, domains)}'
         yield Problem(knob, "TrustDomain", text, "warning")
-    elif one.purpose == "callback" and policy.callback_credential(alike[0]) is not one:
+    elif alike and one.purpose == "callback" and policy.callback_credential(alike[0]) is not one:
         first = policy.callback_credential(alike[0])
         text = f"is never used: {first.name if first else ''} has the same TrustDomain and is first"
         yield Problem(knob, "", text, "warning")
@@ -221,6 +223,11 @@ def _downtime(entry: str, one: Downtime, host: Host) -> Iterator[Problem]:
     if one.end_s and one.end_s <= host.now_s:
         text = f"has ended; `glidein up {entry}` removes it"
         yield Problem(f"GLIDEIN_DOWNTIME_{entry}", "", text, "warning")
+
+
+def _some_broken(policy: Policy, kind: str) -> bool:
+    """Whether objects of this kind cannot be used: then others seem unused because of them."""
+    return any(name.startswith(f"{kind} ") for name in policy.broken)
 
 
 def _seen(host: Host, path: str) -> FileFact:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import classad2
 
-from condor_plugins.core.expressions import needed_of_itself, needed_of_target
+from condor_plugins.core.expressions import conjuncts, needed_of_itself, needed_of_target
 from condor_plugins.core.matching import prototype
 from condor_plugins.core.policy import Entry, Group
 from condor_plugins.core.reading import Problem, nearest
@@ -38,25 +38,27 @@ def group_expressions(group: Group, entries: Sequence[Entry]) -> Iterator[Proble
 
 
 def _start(knob: str, start: classad2.ExprTree, slot: classad2.ClassAd) -> Iterator[Problem]:
-    scope = classad2.ClassAd(str(slot))
-    scope["Start"] = start
-    wanted = needed_of_target(scope, ["Start"])
-    values = [start.eval(slot, job) for job in _example_jobs(wanted)]
-    if all(value is classad2.Value.Error for value in values):
-        yield Problem(knob, "Start", f"{start} evaluates to error for every job")
-    elif not wanted and values[0] is not True:
-        yield Problem(knob, "Start", f"{start} refuses every job")
+    for clause in conjuncts(str(start)):
+        scope = classad2.ClassAd(str(slot))
+        scope["Clause"] = tried = classad2.ExprTree(f"({clause}) && true")
+        wanted = needed_of_target(scope, ["Clause"])
+        values = [tried.eval(slot, job) for job in _example_jobs(wanted)]
+        if all(value is classad2.Value.Error for value in values):
+            yield Problem(knob, "Start", f"{clause} evaluates to error for every job")
+        elif not wanted and values[0] is not True:
+            yield Problem(knob, "Start", f"{clause} is not true: every job is refused")
 
 
 def _jobs(knob: str, jobs: classad2.ExprTree) -> Iterator[Problem]:
-    scope = classad2.ClassAd()
-    scope["Jobs"] = jobs
-    wanted = needed_of_itself(scope, ["Jobs"]) | needed_of_target(scope, ["Jobs"])
-    values = [jobs.eval(job) for job in _example_jobs(wanted)]
-    if all(value is classad2.Value.Error for value in values):
-        yield Problem(knob, "Jobs", f"{jobs} evaluates to error for every job")
-    elif not wanted and values[0] is not True:
-        yield Problem(knob, "Jobs", f"{jobs} takes no job", "warning")
+    for clause in conjuncts(str(jobs)):
+        scope = classad2.ClassAd()
+        scope["Clause"] = tried = classad2.ExprTree(clause)
+        wanted = needed_of_itself(scope, ["Clause"]) | needed_of_target(scope, ["Clause"])
+        values = [tried.eval(job) for job in _example_jobs(wanted)]
+        if all(value is classad2.Value.Error for value in values):
+            yield Problem(knob, "Jobs", f"{clause} evaluates to error for every job")
+        elif not wanted and values[0] is not True:
+            yield Problem(knob, "Jobs", f"{clause} is not true: no job is taken", "warning")
 
 
 def _example_jobs(wanted: Iterable[str]) -> list[classad2.ClassAd]:

@@ -41,7 +41,7 @@ def decide(
         requests=tuple(request for _, request in written),
         fates=tuple(_fate(want) for want in jobs),
         actions=() if frozen else tuple(_actions(written, seen.clusters, policy, digests)),
-        memory=before if frozen else memory,
+        memory=Memory() if frozen else memory,
         problems=tuple(str(one) for one in policy.problems),
     )
 

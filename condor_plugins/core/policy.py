@@ -102,9 +102,13 @@ class Policy:
     broken: frozenset[str]
     problems: tuple[Problem, ...]
 
-    def serves(self, group: Group, entry: Entry) -> bool:
-        """Whether the group's Entries expression holds in the entry's ad."""
-        return classad2.ClassAd.eval(_with(entry.ad, group.entries), "_Serves") is True
+    def serves(self, group: Group, entry: Entry) -> bool | None:
+        """Whether the group's Entries expression holds in the entry's ad; None: neither way.
+
+        An expression that is undefined or an error is a mistake, and not a "no".
+        """
+        value = _with(entry.ad, group.entries).eval("_Serves")
+        return value if isinstance(value, bool) else None
 
     def callback_credential(self, entry: Entry) -> Credential | None:
         """The first credential with which this entry's pilots join the pool."""

@@ -14,6 +14,7 @@ from condor_plugins.core.pilot_job import Factory, PilotJob, render
 from condor_plugins.core.policy import Policy
 from condor_plugins.core.reading import Problem
 
+MAY_NOT_READ = "this account may not read it; every account should be able to"
 _MANIFEST = "glidein-manifest.txt"
 _LINE = re.compile(rb"[0-9a-f]{64} [ *]([A-Za-z0-9_.-]+)")  # as sha256sum writes it
 
@@ -40,6 +41,8 @@ def render_pilots(policy: Policy, schedd: str, trust_domain: str) -> Pilots:
         pair = group.name, entry.name
         digests[pair] = ""
         try:
+            if policy.serves(group, entry) is None:
+                raise Misconfigured(f"Entries of group {group.name} is neither true nor false here")
             factory = _factory(policy, entry.pilot_dir, schedd, trust_domain)
             jobs[pair] = render(entry, group, policy.callback_credential(entry), factory)
             digests[pair] = jobs[pair].digest
@@ -61,6 +64,8 @@ def _manifest(pilot_dir: str) -> tuple[str, tuple[str, ...]]:
     path = Path(pilot_dir, _MANIFEST)
     try:
         content = path.read_bytes()
+    except PermissionError as err:
+        raise Misconfigured(f"{path}: {MAY_NOT_READ}") from err
     except OSError as err:
         raise Misconfigured(f"{path}: {err.strerror}; run tools/pack --output {pilot_dir}") from err
     named = [_LINE.fullmatch(line) for line in content.splitlines()]

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Look once: the queries of one cycle become one frozen Snapshot.
 
-The number of queries does not depend on how many jobs, kinds, slots or pilots there are: two for
-demand and two for slots (the second only where expressions need attributes that the first did not
-fetch), three for pilots, one for the collector.
+The number of queries does not depend on how many jobs, kinds, slots or pilots there are: one for
+demand, one for slots, up to three for pilots, one for the collector.
 """
 
 from collections.abc import Callable, Iterable
@@ -46,13 +45,13 @@ def _ask(failed: list[str], query: Callable[[], Answer]) -> Answer | None:
 
 
 def _kinds(schedd: Schedd, policy: Policy) -> tuple[JobKind, ...]:
-    """Idle jobs grouped by every attribute that can decide their match, found by reference."""
+    """Idle jobs grouped by every attribute that can decide their match.
+
+    The schedd adds what these expressions refer to, through several levels, and groups by that
+    too (seen with 25.14.1: jobs that differ only two references away come as different rows).
+    """
     attributes = {"Requirements", "Owner", *JOB_SIZES, *_wanted_of_jobs(policy)}
-    rows = schedd.idle_jobs(attributes)
-    more = _missing(rows, attributes, lambda ad: needed_of_itself(ad, attributes))
-    if more:
-        rows = schedd.idle_jobs(attributes | more)
-    return tuple(job_kind(row) for row in rows)
+    return tuple(job_kind(row) for row in schedd.idle_jobs(attributes))
 
 
 def kind_of(job: classad2.ClassAd, kinds: Iterable[JobKind]) -> JobKind | None:
@@ -82,29 +81,13 @@ def _wanted_of_jobs(policy: Policy) -> set[str]:
 
 
 def _slots(collector: Collector, kinds: Iterable[JobKind]) -> tuple[Slot, ...]:
-    """Slots with every attribute that these jobs, or the slots' own Start, look at."""
+    """Slots with what these jobs look at; the collector adds what their own Start refers to."""
     wanted = set(SLOT_BASE)
     for kind in _distinct(kinds):
         wanted |= needed_of_target(kind.ad, ["Requirements"])
-    rows = collector.slots(wanted)
-    more = _missing(
-        rows, wanted, lambda ad: needed_of_itself(ad, ["Start", "WithinResourceLimits"])
-    )
-    if more:
-        rows = collector.slots(wanted | more)
-    return tuple(slot(row) for row in rows)
+    return tuple(slot(row) for row in collector.slots(wanted))
 
 
 def _distinct(kinds: Iterable[JobKind]) -> list[JobKind]:
     """One kind for each text of Requirements."""
     return list({str(kind.ad.lookup("Requirements")): kind for kind in kinds}.values())
-
-
-def _missing(
-    rows: Iterable[classad2.ClassAd],
-    known: Iterable[str],
-    needed: Callable[[classad2.ClassAd], set[str]],
-) -> set[str]:
-    """Attributes that the rows' expressions need and that were not asked for yet."""
-    have = {name.lower() for name in known}
-    return {name for ad in rows for name in needed(ad) if name.lower() not in have}

@@ -8,6 +8,7 @@ import classad2
 import htcondor2
 
 from condor_plugins.core.errors import TryAgain
+from condor_plugins.pool.ads import word
 from condor_plugins.pool.translation import asking
 
 # condor_qedit's flag for "the cluster's own ad, after submission"; htcondor2 has the constructor
@@ -83,7 +84,7 @@ class Schedd:
             ads = self._schedd.query(
                 f"{_of(owner)} && JobStatus == 5", ["ClusterId", "HoldReason"], limit=most
             )
-        return [(int(ad["ClusterId"]), str(ad.get("HoldReason", ""))) for ad in ads]
+        return [(int(ad["ClusterId"]), word(ad, "HoldReason") or "no reason given") for ad in ads]
 
     def waiting_pilots(self, cluster: int) -> list[int]:
         """Process numbers of the waiting pilots of a cluster, newest first."""

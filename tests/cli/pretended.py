@@ -93,7 +93,7 @@ class Pretended:
     slots: tuple[Slot, ...] = ()
     slot_ads: list[classad2.ClassAd] = field(default_factory=list)
     files: dict[str, FileFact] = field(default_factory=dict)
-    known_places: dict[str, Place] = field(default_factory=dict)
+    known_places: Mapping[str, Place] = field(default_factory=dict)
     unmade: dict[str, str] = field(default_factory=dict)
     document: dict[str, Any] = field(default_factory=dict)
     failed: tuple[str, ...] = ()
@@ -158,9 +158,7 @@ class Pretended:
 
     def snapshot(self, policy: Policy) -> Snapshot:
         kinds = tuple(job_kind(row) for row in self._rows())
-        return Snapshot(
-            NOW_S, kinds, self.slots, self.clusters, self.collector_age_s, self.failed
-        )
+        return Snapshot(NOW_S, kinds, self.slots, self.clusters, self.collector_age_s, self.failed)
 
     def _rows(self) -> list[classad2.ClassAd]:
         """Idle vanilla jobs as a GroupBy query gives them."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from condor_plugins.cli.host import file_fact
 from condor_plugins.core.checking import FileFact
 from condor_plugins.core.configuration import read_policy
 from condor_plugins.pool.configuration import Place, attribute_place
@@ -42,7 +43,11 @@ def test_bad_configurations(glidein: Run, world: Pretended, name: str) -> None:
 @pytest.mark.parametrize(
     ("path", "fact", "words"),
     [
-        ("/pool.token", FileFact("missing"), "error: GLIDEIN_CREDENTIAL_pool: Path: /pool.token is"),
+        (
+            "/pool.token",
+            FileFact("missing"),
+            "error: GLIDEIN_CREDENTIAL_pool: Path: /pool.token is",
+        ),
         ("/pool.token", FileFact("there", mode=0o644, owner="glidein"), "(mode 0644); run chmod"),
         ("/pool.token", FileFact("there", mode=0o600, owner="root"), "run chown glidein /pool.to"),
         ("/pool.token", FileFact("hidden"), "warning: GLIDEIN_CREDENTIAL_pool: Path: this accou"),
@@ -95,7 +100,14 @@ def test_entries_sees_the_defaults_of_an_entry() -> None:
 def test_the_place_of_an_attribute_is_looked_for_upwards(tmp_path: Path) -> None:
     """condor_config_val tells the last line of a knob (seen with 25.14.1)."""
     path = tmp_path / "70.conf"
-    lines = ["Cpus = 1", "X @=end", "  # Cpus = 0", "  Memory=2; Cpus = 3", "  Y = Cpus == 4", "@end"]
+    lines = [
+        "Cpus = 1",
+        "X @=end",
+        "  # Cpus = 0",
+        "  Memory=2; Cpus = 3",
+        "  Y = Cpus == 4",
+        "@end",
+    ]
     path.write_text("\n".join(lines))
     last = Place(str(path), 6)
     assert attribute_place(last, "X", "cpus").line == 4
@@ -107,8 +119,6 @@ def test_the_place_of_an_attribute_is_looked_for_upwards(tmp_path: Path) -> None
 
 
 def test_facts_about_real_files(tmp_path: Path) -> None:
-    from condor_plugins.cli.host import file_fact
-
     path = tmp_path / "secret"
     path.touch(mode=0o600)
     assert file_fact(str(path)).mode == SECRET.mode

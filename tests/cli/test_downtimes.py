@@ -103,6 +103,14 @@ def test_an_unknown_entry_is_told_its_nearest_name(glidein: Run) -> None:
         assert "'Perlmuter' is no entry; did you mean Perlmutter?" in said.err
 
 
+def test_an_entry_that_cannot_be_used_needs_no_downtime(glidein: Run, world: Pretended) -> None:
+    world.knobs["GLIDEIN_ENTRY_PERLMUTTER"] = "Cpus = 1"
+    said = glidein("down", "Perlmutter", "--reason", "x")
+    assert said.code == 78
+    assert "see glidein check" in said.err
+    assert not world.downtime_file.exists()
+
+
 def test_the_same_again_changes_nothing(glidein: Run, world: Pretended) -> None:
     again = ["down", "Perlmutter", "--reason", "x", "--until", "2026-12-01"]
     glidein(*again)
@@ -144,7 +152,9 @@ def test_a_directory_that_is_not_there(glidein: Run, world: Pretended) -> None:
 
 
 def test_lines_of_others_stay() -> None:
-    text = "# mine\nX = 1\nGLIDEIN_DOWNTIME_AB = [ ]\nglidein_downtime_a @=end\n Reason = 1\n@end\nY"
+    text = (
+        "# mine\nX = 1\nGLIDEIN_DOWNTIME_AB = [ ]\nglidein_downtime_a @=end\n Reason = 1\n@end\nY"
+    )
     assert without_downtime(text, "A") == "# mine\nX = 1\nGLIDEIN_DOWNTIME_AB = [ ]\nY\n"
     continued = "GLIDEIN_DOWNTIME_A = [ \\\n Reason = 1; \\\n ]\nY\n"
     assert without_downtime(continued, "A") == "Y\n"

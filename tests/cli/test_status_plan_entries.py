@@ -4,6 +4,7 @@
 import classad2
 import pytest
 
+from condor_plugins.pool.factory import MAY_NOT_READ
 from tests.cli.conftest import Run
 from tests.cli.pretended import NOW_S, Pretended, job, pilots, ran
 
@@ -16,11 +17,13 @@ def slot(**attributes: object) -> classad2.ClassAd:
 
 
 def test_demand_adds_up_by_group(glidein: Run, world: Pretended) -> None:
-    world.jobs = [job(1, n, RequestMemory=15_000) for n in range(20)] + [job(2, Owner="bob")]
+    world.jobs = [job(1, n, RequestMemory=15_000) for n in range(20)] + [
+        job(2, Owner="bob", RequestCpus=99)
+    ]
     world.clusters = (pilots("Perlmutter", waiting=4),)
     found = glidein("status", "--json").facts["demand"]
     assert found == [
-        {"group": "alice", "idle": 20, "in_slots": 0, "in_coming": 4, "asked": 16, "unmet": 0},
+        {"group": "alice", "idle": 20, "in_slots": 0, "in_coming": 4, "asked": 8, "unmet": 8},
         {"group": "", "idle": 1, "in_slots": 0, "in_coming": 0, "asked": 0, "unmet": 1},
     ]
 
@@ -141,6 +144,22 @@ def test_half_an_answer_is_none(glidein: Run, world: Pretended, command: str) ->
     said = glidein(command, "--json")
     assert (said.code, said.out) == (75, "")
     assert said.err == "glidein: no answer: slots: refused; pilots: refused; try again\n"
+
+
+def test_who_may_not_read_what_the_provisioner_reads_is_told_so(
+    glidein: Run, world: Pretended
+) -> None:
+    world.unmade = {"Perlmutter": f"/pilot/glidein-manifest.txt: {MAY_NOT_READ}"}
+    said = glidein("plan")
+    assert (said.code, said.out) == (78, "")
+    assert "this account may not read it" in said.err
+
+
+def test_a_long_cell_folds_and_nothing_is_cut(glidein: Run, world: Pretended) -> None:
+    world.unmade = {"Perlmutter": " ".join(f"word{number}" for number in range(40))}
+    out = glidein("entries").out
+    assert all(f"word{number}" in out for number in range(40))
+    assert max(len(line) for line in out.splitlines()) <= 120
 
 
 def test_a_wrong_configuration_is_mentioned(glidein: Run, world: Pretended) -> None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every reason why a job waits has its own sentence, with names and figures."""
 
+from typing import Any
+
 import classad2
 import pytest
 
@@ -36,7 +38,7 @@ def test_a_job_that_is_not_in_the_queue(glidein: Run) -> None:
     ],
 )
 def test_jobs_for_which_pilots_are_no_question(
-    glidein: Run, world: Pretended, attributes: dict[str, object], sentence: str
+    glidein: Run, world: Pretended, attributes: dict[str, Any], sentence: str
 ) -> None:
     world.jobs = [job(12, **attributes)]
     said = glidein("why", "12.0")
@@ -84,7 +86,7 @@ def test_clauses_that_fail_come_with_the_values_on_both_sides(
 
 def test_an_attribute_that_nobody_defines_is_said_to_be_so(glidein: Run, world: Pretended) -> None:
     world.jobs = [job(12, Requirements=classad2.ExprTree('TARGET.HasCvmfs == "yes"'))]
-    assert '(it is undefined, HasCvmfs not defined)' in conclusion(glidein)
+    assert "(it is undefined, HasCvmfs not defined)" in conclusion(glidein)
 
 
 def test_the_entry_s_own_condition(glidein: Run, world: Pretended) -> None:
@@ -128,7 +130,7 @@ def test_held_pilots_are_told_with_their_reason(glidein: Run, world: Pretended) 
     world.clusters = (pilots("Perlmutter", held=2, hold_reasons=(("no such queue; sorry", 2),)),)
     assert conclusion(glidein) == (
         "Job 12.0 waits because entry Perlmutter MaxHeldPilots is reached"
-        " (2 of 2: 2 pilots are held with 'no such queue; sorry')."
+        " (2 of 2): 2 pilots held with 'no such queue; sorry'."
     )
 
 
@@ -143,7 +145,7 @@ def test_pilots_on_their_way(glidein: Run, world: Pretended) -> None:
 def test_pilots_that_the_next_cycle_asks_for(glidein: Run, world: Pretended) -> None:
     world.jobs = [job(12)]
     assert conclusion(glidein) == (
-        "Job 12.0 waits for new pilots, which the next cycle asks for at Highmem (1 jobs)."
+        "Job 12.0 waits for new pilots, which the next cycle asks for at Highmem (1 job)."
     )
 
 
@@ -182,7 +184,7 @@ def test_a_slot_with_room_is_the_negotiator_s_matter(glidein: Run, world: Preten
     )
     world.slots = (Slot("s", "", "", "", Resources(4, 4000, 100, 0), "like s", ad),)
     world.jobs = [job(12)]
-    assert conclusion(glidein).startswith("Job 12.0 can start: 1 slot that matches has room;")
+    assert conclusion(glidein).startswith("Job 12.0 can start: 1 slot with room for it;")
     world.jobs = [job(12, process) for process in range(3)]
     said = glidein("why", "12.0", "--json").facts["why"]
     assert said["supply"] == {"matching": 1, "with_room": 1}

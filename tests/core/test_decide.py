@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condor_plugins.core.plan import Edit, Memory, Plan
-from condor_plugins.core.policy import Policy
+from condor_plugins.core.policy import Downtime, Policy
 from condor_plugins.core.resources import Resources
 from condor_plugins.core.snapshot import JobKind
 from tests.core.building import (
@@ -44,14 +44,15 @@ _CEILINGS = st.integers(0, 30)
 
 @st.composite
 def _policies(draw: st.DrawFn) -> Policy:
-    """Up to three entries and two groups with any ceilings."""
+    """Up to three entries, of which one may be down, and two groups with any ceilings."""
     entries = [
         entry(f"E{n}", shape=shape, max_pilots=draw(_CEILINGS), max_idle_pilots=draw(_CEILINGS))
         for n, shape in enumerate(draw(st.lists(_SHAPES, min_size=1, max_size=3)))
     ]
     groups = [group("g", 'Project == "x"', max_pilots=draw(_CEILINGS)), group("h")]
     ceilings = settings(max_pilots=draw(_CEILINGS), max_idle_pilots=draw(_CEILINGS))
-    return policy(entries, groups, settings=ceilings)
+    down = {"E1": Downtime("power", 0, 0, "root")} if draw(st.booleans()) else {}
+    return policy(entries, groups, settings=ceilings, downtimes=down)
 
 
 def _granted(plan: Plan) -> int:

@@ -13,7 +13,13 @@ LASTED = Memory({"everyone/A": Surplus(NOW_S - 9999, 5)})
 def test_a_failed_query_freezes_everything() -> None:
     plan = choose(policy([entry()]), clusters=FULL, before=LASTED, failed=("slots: no answer",))
     assert plan.frozen == "no answer: slots: no answer"
-    assert (plan.actions, plan.memory) == ((), LASTED)
+    assert (plan.actions, plan.memory) == ((), Memory())
+    assert all(one.removing == 0 for one in plan.requests)
+
+
+def test_time_without_an_answer_does_not_count_for_a_surplus_that_lasts() -> None:
+    frozen = choose(policy([entry()]), before=LASTED, failed=("pilots: no",))
+    plan = choose(policy([entry()]), clusters=FULL, before=frozen.memory)
     assert all(one.removing == 0 for one in plan.requests)
 
 

@@ -20,3 +20,9 @@ def test_what_is_left_and_the_dominant_share() -> None:
     whole = Resources(8, 16_000, 20_000)
     assert whole.less(Resources(1, 5_000, 10), 2) == Resources(6, 6_000, 19_980)
     assert Resources(1, 8_000, 0).share_of(whole) == 0.5
+
+
+def test_covering_is_holding_at_least_one() -> None:
+    free = Resources(2, 4_000, 100, 0)
+    for each in (Resources(1, 500), Resources(3), Resources(1, 4_001), Resources(1, gpus=1)):
+        assert free.covers(each) == (free.holds(each) > 0)

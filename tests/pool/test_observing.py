@@ -160,7 +160,7 @@ def test_a_collector_of_the_first_second_is_no_empty_pool() -> None:
 
 @pytest.mark.parametrize("times", [1, 50])
 def test_the_number_of_queries_depends_on_nothing(times: int) -> None:
-    """Kinds twice, slots twice, the collector; pilot clusters, pilots, hold reasons."""
+    """Kinds, slots, the collector; pilot clusters, pilots, hold reasons."""
     jobs = [job(n, Project=f"p{n}", RequestCpus=1 + n % 7) for n in range(10 * times)]
     pilots = [
         pilot(c, n, JobStatus=n % 5 + 1, EnteredCurrentStatus=NOW_S)
@@ -171,7 +171,7 @@ def test_the_number_of_queries_depends_on_nothing(times: int) -> None:
     slots = [slot(f"ap-{100 + n}.1") for n in range(times)]
     seen, queries = look(Queue([*jobs, *pilots, *clusters]), Pool(slots, own_ad()))
     assert (len(seen.kinds), len(seen.slots)) == (10 * times, times)
-    assert queries == 8
+    assert queries == 6
 
 
 def test_an_empty_pool_takes_the_least() -> None:
@@ -184,9 +184,8 @@ def test_a_groupby_constraint_looks_at_projected_attributes_only() -> None:
     """Else the schedd answers no rows and no error."""
     queue = busy()
     look(queue, Pool([slot()], own_ad()))
-    grouped = [call for call in queue.calls if call.opts == htcondor2.QueryOpts.GroupBy]
-    assert len(grouped) == 2
-    assert [_unseen(call) for call in grouped] == [set()] * 2
+    (grouped,) = [call for call in queue.calls if call.opts == htcondor2.QueryOpts.GroupBy]
+    assert _unseen(grouped) == set()
     assert not any("" in call.projection for call in queue.calls)
 
 
