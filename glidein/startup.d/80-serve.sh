@@ -58,7 +58,8 @@ see_joined() { # true once the collector shows the slot, or does not let pilots 
     say "joined pool $collector after $took_s s as $joined"
     event info joined "collector=$collector" "slot=$joined" "took_s:=$took_s"
 }
-startd_keeps_dying() { [ "$(grep -c 'The STARTD (pid [0-9]*) \(exited\|died\)' log/MasterLog 2>/dev/null)" -ge 3 ]; }
+deaths() { cat log/MasterLog 2>/dev/null | grep -c 'The STARTD (pid [0-9]*) [ed][xi]'; } # exited, died
+startd_left() { tail -n 5 log/EventLog 2>/dev/null | grep -q EP_SHUTDOWN; }
 not_joined() {
     stop_master QUIT 5
     logged EP_READY EventLog ||
@@ -77,11 +78,14 @@ while running && [ -z "$told" ]; do
     fi
     if [ -z "$joined" ]; then
         if ! see_joined; then
-            if startd_keeps_dying || [ $(($(date +%s) - began_s)) -ge "$join_limit_s" ]; then not_joined; fi
+            if [ "$(deaths)" -ge 3 ] || [ $(($(date +%s) - began_s)) -ge "$join_limit_s" ]; then not_joined; fi
         fi
         nap 0.2
     else
         nap 2
+        if startd_left; then # condor_off ends the startd alone: the master would stay for nothing
+            stop_master TERM 8
+        fi
     fi
     if [ "$(date +%s)" -ge "$die_s" ]; then
         leave_because "the wall time is nearly over"

@@ -30,6 +30,9 @@ signal.signal(signal.SIGQUIT, lambda *_: sys.exit(0))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 if mode != "never ready":
     (here / "log" / "EventLog").write_text("101 EP_READY\\n")
+if mode == "switched off":
+    time.sleep(1)
+    (here / "log" / "EventLog").write_text("101 EP_READY\\n103 EP_SHUTDOWN\\n")
 if mode == "leaves orphan":
     subprocess.Popen(["sleep", "300"], cwd=here / "execute", start_new_session=True)
 if mode in ("idle", "leaves orphan"):

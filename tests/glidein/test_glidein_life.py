@@ -103,6 +103,14 @@ def test_a_master_that_dies_is_a_failure_with_evidence(pilot: Pilot) -> None:
     assert pilot.left_behind() == []
 
 
+def test_a_master_without_a_startd_does_not_keep_the_node(pilot: Pilot) -> None:
+    pilot.prepare("switched off")
+    done = pilot.run()
+    assert done.code == 0
+    assert "leaving: the pool asked for it" in done.out
+    assert pilot.left_behind() == []
+
+
 def test_a_startd_that_never_gets_ready_is_given_up(pilot: Pilot) -> None:
     pilot.prepare("never ready")
     pilot.env["GLIDEIN_JOIN_TIMEOUT_S"] = "1"
