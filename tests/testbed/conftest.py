@@ -8,12 +8,14 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from _testbed.alone import alone
 from _testbed.engine import find_engine
 from _testbed.facts import missing_facts
 from _testbed.inside import Testbed
 from _testbed.logs import save_logs
 from _testbed.places import HOST_NAMES
 from _testbed.pool import Pool
+from _testbed.progress import Progress
 
 from tests.testbed.cleaning import make_clean
 
@@ -31,15 +33,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def testbed() -> Testbed:
-    """The three hosts, up and complete."""
-    engine = find_engine()
-    found = Testbed(engine) if engine else None
-    if found is None or not all(found.is_running(name) for name in HOST_NAMES):
-        pytest.exit("the testbed is not up: run `tools/testbed up` first", returncode=1)
-    if missing := missing_facts(found):
-        pytest.exit(f"the testbed is not complete: no {', '.join(missing)}", returncode=1)
-    return found
+def testbed() -> Generator[Testbed]:
+    """The three hosts, up and complete, with nobody else at work in them."""
+    with alone(Progress()):
+        engine = find_engine()
+        found = Testbed(engine) if engine else None
+        if found is None or not all(found.is_running(name) for name in HOST_NAMES):
+            pytest.exit("the testbed is not up: run `tools/testbed up` first", returncode=1)
+        if missing := missing_facts(found):
+            pytest.exit(f"the testbed is not complete: no {', '.join(missing)}", returncode=1)
+        yield found
 
 
 @pytest.fixture

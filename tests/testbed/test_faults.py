@@ -57,7 +57,7 @@ def test_a_provisioner_killed_in_each_phase_never_asks_twice(pool: Pool) -> None
 def test_a_second_provisioner_at_the_same_time_does_nothing(pool: Pool) -> None:
     with provisioner.by_hand(pool):
         holding = "flock /var/lib/condor/glidein/lock sleep 20"
-        pool.testbed.tell("ap", "sh", "-c", f"{holding} >/dev/null 2>&1 &")
+        pool.testbed.tell("ap", "sh", "-c", f"{holding} >/dev/null 2>&1 &", user="condor")
 
         def refused() -> bool:
             done = pool.testbed.run("ap", provisioner.PROGRAM, user="condor")
