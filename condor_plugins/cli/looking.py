@@ -4,7 +4,7 @@
 from dataclasses import dataclass, field, replace
 
 from condor_plugins.cli.world import World
-from condor_plugins.core.configuration import read_policy
+from condor_plugins.core.configuration import usable_policy
 from condor_plugins.core.decide import decide
 from condor_plugins.core.errors import Misconfigured, TryAgain
 from condor_plugins.core.matching import Matcher
@@ -36,10 +36,10 @@ class Sight:
 def look(world: World) -> Sight:
     """A dry run of one cycle.
 
-    Raises TryAgain when a query had no answer, and Misconfigured when this account may not read
-    what the provisioner reads: it would decide otherwise.
+    Raises TryAgain when a query had no answer, and Misconfigured when a plain knob is wrong (the
+    provisioner does nothing then) or when this account may not read what the provisioner reads.
     """
-    policy = read_policy(world.texts())
+    policy = usable_policy(world.texts())
     pilots = world.pilots(policy)
     unread = [one.text for one in pilots.problems if one.text.endswith(MAY_NOT_READ)]
     if unread:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import classad2
 
+from condor_plugins.core.errors import Misconfigured
 from condor_plugins.core.policy import Credential, Downtime, Entry, Group, Policy, Settings
 from condor_plugins.core.reading import (
     Problem,
@@ -30,6 +31,17 @@ from condor_plugins.core.table import (
 )
 
 Made = TypeVar("Made")
+
+
+def usable_policy(knobs: Mapping[str, str]) -> Policy:
+    """As read_policy. Raises Misconfigured when a plain knob is wrong: it concerns every entry."""
+    policy = read_policy(knobs)
+    objects = (*(kind.prefix for kind in OBJECT_KINDS), DOWNTIME.prefix)
+    errors = [one for one in policy.problems if one.severity == "error"]
+    plain = [str(one) for one in errors if not one.knob.startswith(objects)]
+    if plain:
+        raise Misconfigured("; ".join(plain))
+    return policy
 
 
 def read_policy(knobs: Mapping[str, str]) -> Policy:
@@ -124,7 +136,8 @@ class _Reader:
                 continue
             name = by_upper.get(knob.removeprefix(DOWNTIME.prefix))
             if name is None:
-                self._unknown(knob, DOWNTIME.prefix, entries)
+                if knob.removeprefix(DOWNTIME.prefix) not in self._listed(ENTRY):
+                    self._unknown(knob, DOWNTIME.prefix, entries)
             else:
                 found[name] = self._object(DOWNTIME, name, _downtime) or _UNREADABLE
         return found

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from condor_plugins.core.configuration import read_policy
+from condor_plugins.core.configuration import usable_policy
 from condor_plugins.core.decide import decide
-from condor_plugins.core.errors import Misconfigured
 from condor_plugins.core.matching import Matcher
 from condor_plugins.core.pilot_job import pilot_prefix
 from condor_plugins.core.plan import Plan
@@ -36,23 +35,9 @@ class Report:
 
 def run_cycle(knobs: Mapping[str, str], dry_run: bool) -> Report:
     """Look, choose, do, tell. Raises Misconfigured or TryAgain before anything is changed."""
-    policy = _policy(knobs)
+    policy = usable_policy(knobs)
     with only_one(Path(policy.settings.state_dir, "lock")):
         return _locked_cycle(policy, dry_run or policy.settings.dry_run)
-
-
-def _policy(knobs: Mapping[str, str]) -> Policy:
-    policy = read_policy(knobs)
-    plain = [one for one in policy.problems if _is_plain(one.knob) and one.severity == "error"]
-    if plain:
-        raise Misconfigured("; ".join(str(one) for one in plain))
-    return policy
-
-
-def _is_plain(name: str) -> bool:
-    """A knob that is not an object's: nothing can be decided while it is wrong."""
-    objects = ("GLIDEIN_ENTRY_", "GLIDEIN_GROUP_", "GLIDEIN_CREDENTIAL_", "GLIDEIN_FACILITY_")
-    return not name.startswith((*objects, "GLIDEIN_DOWNTIME_"))
 
 
 def _locked_cycle(policy: Policy, dry_run: bool) -> Report:

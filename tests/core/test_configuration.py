@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From knobs to a policy: what cannot be used is left out and named, the rest goes on."""
 
-from condor_plugins.core.configuration import read_policy
+from condor_plugins.core.configuration import read_policy, usable_policy
+from condor_plugins.core.errors import Misconfigured
 from condor_plugins.core.table import KNOBS
 
 ENTRY = 'Site = "N"\nGridResource = "batch slurm"\nCpus = 8\nMemory = 16000\nWallTime = 3600\n'
@@ -125,3 +126,19 @@ def test_groups_choose_entries_by_their_ads() -> None:
         if policy.serves(policy.groups["everyone"], entry)
     ]
     assert served == ["south"]
+
+
+def test_a_wrong_plain_knob_is_for_a_person_before_anything_is_decided() -> None:
+    with pytest.raises(Misconfigured, match="GLIDEIN_MAX_PILOTS: should be a whole number"):
+        usable_policy({"GLIDEIN_MAX_PILOTS": "many"})
+
+
+def test_a_wrong_entry_is_not() -> None:
+    policy = usable_policy({"GLIDEIN_ENTRY_NAMES": "A", "GLIDEIN_ENTRY_A": "Cpus = 0"})
+    assert policy.broken == {"entry A"}
+
+
+def test_a_downtime_of_a_broken_entry_is_no_unknown_knob() -> None:
+    knobs = {"GLIDEIN_ENTRY_NAMES": "A", "GLIDEIN_ENTRY_A": "Cpus = 0"}
+    policy = read_policy(knobs | {"GLIDEIN_DOWNTIME_A": '[ Reason = "x" ]'})
+    assert not [one for one in policy.problems if one.knob == "GLIDEIN_DOWNTIME_A"]
