@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From knobs to a policy: what cannot be used is left out and named, the rest goes on."""
 
+import pytest
+
 from condor_plugins.core.configuration import read_policy, usable_policy
 from condor_plugins.core.errors import Misconfigured
 from condor_plugins.core.table import KNOBS

@@ -62,9 +62,11 @@ def finished(pool: Pool, cluster: int) -> list[Ad]:
     return pool.history(ended)
 
 
-def wait_until_running(pool: Pool, cluster: int, count: int = 1, timeout_s: float = 60) -> None:
+def wait_until_running(pool: Pool, cluster: int, count: int = 1, timeout_s: float = 90) -> None:
+    """Until their starters have begun to execute them: a job is "running" some seconds earlier."""
+    begun = f"ClusterId == {cluster} && JobStatus == 2 && JobCurrentStartExecutingDate > 0"
     what = f"{count} jobs of cluster {cluster} run"
-    wait_until(what, lambda: states(pool, cluster)["running"] >= count, timeout_s, every_s=0.5)
+    wait_until(what, lambda: len(pool.jobs(begun)) >= count, timeout_s, every_s=0.5)
 
 
 def wait_until_done(pool: Pool, cluster: int, count: int, timeout_s: float = 120) -> list[Ad]:

@@ -97,3 +97,10 @@ def cycle_time(pool: Pool) -> int:
     """When the last cycle was, as condor_status -schedd shows it."""
     ads = pool.ads("condor_status", "-schedd", constraint="true")
     return int(ads[0].get("GlideinCycleTime", 0)) if ads else 0
+
+
+def stop_partitions(pool: Pool) -> None:
+    """From here on the cluster takes pilots and starts none."""
+    for name in ("regular", "debug"):
+        words = ("scontrol", "update", f"PartitionName={name}", "State=DOWN")
+        pool.testbed.tell("perlmutter", *words)

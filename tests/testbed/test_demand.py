@@ -30,8 +30,7 @@ def test_idle_cores_without_memory_are_no_supply(pool: Pool) -> None:
 
 
 def test_waiting_pilots_are_taken_back_when_the_demand_has_gone(pool: Pool) -> None:
-    pool.testbed.tell("perlmutter", "scontrol", "update", "PartitionName=regular", "State=DOWN")
-    pool.testbed.tell("perlmutter", "scontrol", "update", "PartitionName=debug", "State=DOWN")
+    provisioner.stop_partitions(pool)
     with drop_in(pool, "ap", "soon", "GLIDEIN_REMOVE_AFTER = 15\n"):
         cluster = jobs.submit(pool, "alice", jobs.Sleepers(40, seconds=5, cores=2))
         pilots.wait_for_pilots(pool, "Perlmutter", at_least=4)
@@ -44,8 +43,7 @@ def test_waiting_pilots_are_taken_back_when_the_demand_has_gone(pool: Pool) -> N
 
 
 def test_a_cycle_that_changes_nothing_writes_nothing_to_the_queue(pool: Pool) -> None:
-    pool.testbed.tell("perlmutter", "scontrol", "update", "PartitionName=regular", "State=DOWN")
-    pool.testbed.tell("perlmutter", "scontrol", "update", "PartitionName=debug", "State=DOWN")
+    provisioner.stop_partitions(pool)
     jobs.submit(pool, "alice", jobs.Sleepers(40, seconds=5, cores=2))
     jobs.submit(pool, "bob", jobs.Sleepers(7, seconds=5, memory_mb=3000))
     wait_until("pilots wait in Slurm", lambda: len(pool.squeue()) >= 4, 60)

@@ -8,14 +8,6 @@ from _testbed.waiting import wait_until
 
 from tests.testbed import daemons, jobs, pilots, provisioner
 
-PARTITIONS = ("regular", "debug")
-
-
-def stop_partitions(pool: Pool) -> None:
-    """Slurm takes pilots and starts none."""
-    for name in PARTITIONS:
-        pool.testbed.tell("perlmutter", "scontrol", "update", f"PartitionName={name}", "State=DOWN")
-
 
 def clusters_of_pairs(pool: Pool) -> Counter[tuple[str, str]]:
     return Counter((ad["GlideinGroup"], ad["GlideinEntry"]) for ad in pool.pilot_clusters())
@@ -26,7 +18,7 @@ def waiting(pool: Pool) -> int:
 
 
 def test_a_provisioner_killed_in_each_phase_never_asks_twice(pool: Pool) -> None:
-    stop_partitions(pool)
+    provisioner.stop_partitions(pool)
     with provisioner.by_hand(pool, GLIDEIN_REMOVE_AFTER="0"):
         cluster = jobs.submit(pool, "alice", jobs.Sleepers(40, seconds=5, cores=2))
         for call, when in (

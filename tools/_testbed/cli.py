@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import click
 
+from _testbed.alone import alone
 from _testbed.command import StepFailed
-from _testbed.engine import require_engine
+from _testbed.engine import find_engine, require_engine
 from _testbed.image import drop_images
 from _testbed.inside import Testbed
 from _testbed.lifecycle import build_images, remove, up
@@ -67,7 +68,9 @@ def up_command() -> None:
     \b
     tools/testbed up
     """
-    up(Progress())
+    progress = Progress()
+    with alone(progress):
+        up(progress)
 
 
 @commands.command("down")
@@ -80,9 +83,10 @@ def down_command(images: bool) -> None:
     tools/testbed down --images
     """
     engine, progress = require_engine(), Progress()
-    remove(engine)
-    if images:
-        drop_images(engine)
+    with alone(progress):
+        remove(engine)
+        if images:
+            drop_images(engine)
     progress.say("nothing of the testbed is left" if images else "the testbed is down")
 
 
@@ -145,7 +149,7 @@ def demo_command(then_down: bool, timeout_s: int) -> None:
     """
     from _testbed.demo import demo  # noqa: PLC0415  rich is not needed for the other commands
 
-    finish(lambda: demo(Progress(), timeout_s), then_down)
+    finish(lambda progress: demo(progress, timeout_s), then_down)
 
 
 @commands.command("test", context_settings={"ignore_unknown_options": True})
@@ -160,14 +164,16 @@ def test_command(keep: bool, arguments: tuple[str, ...]) -> None:
     """
     from _testbed.suite import run_suite  # noqa: PLC0415
 
-    finish(lambda: run_suite(Progress(), arguments), not keep)
+    finish(lambda progress: run_suite(progress, arguments), not keep)
 
 
-def finish(work: Callable[[], int], then_down: bool) -> None:
+def finish(work: Callable[[Progress], int], then_down: bool) -> None:
     """Exit with the number of `work`; take the testbed away also when it was interrupted."""
-    try:
-        exit_code = work()
-    finally:
-        if then_down:
-            remove(require_engine())
+    progress = Progress()
+    with alone(progress):
+        try:
+            exit_code = work(progress)
+        finally:
+            if then_down and (engine := find_engine()):
+                remove(engine)
     sys.exit(exit_code)

@@ -70,5 +70,6 @@ def run_logged(
     ):  # fmt: skip
         for line in program.stdout or ():
             kept.write(line)
+            kept.flush()
             on_line(line.rstrip())
         return program.wait(timeout=max(deadline_s - time.monotonic(), 0) + 10)

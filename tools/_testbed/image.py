@@ -23,6 +23,7 @@ INPUTS = (
     "condor_plugins",
     "glidein",
 )
+BUILD_TIMEOUT_S = 600
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -76,26 +77,13 @@ def build_target(engine: Engine, progress: Progress, target: str, base: str) -> 
         argv += ["--secret", f"id=ca,src={AUTHORITIES}"]
     argv += ["--target", target, "--tag", image_name(target, content_hash()), str(CHECKOUT)]
 
-    if run_logged(argv, log, 900, NewSteps(progress).see, env=engine.env) != 0:
+    def name_step(line: str) -> None:
+        if ": RUN " in line:
+            progress.say(f"  {line.split(': ', 1)[1].strip()[:80]} …")
+
+    if run_logged(argv, log, BUILD_TIMEOUT_S, name_step, env=engine.env) != 0:
         last = log.read_text(encoding="utf-8").strip().splitlines()[-15:]
         raise StepFailed("\n".join([f"building {target} failed; the end of {log}:", *last]))
-
-
-class NewSteps:
-    """Name the long steps of a build that do not come from the cache."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.latest = ""
-
-    def see(self, line: str) -> None:
-        if "STEP " in line:
-            self.latest = line.split(": ", 1)[-1] if ": RUN " in line else ""
-        elif "Using cache" in line:
-            self.latest = ""
-        elif self.latest:
-            self.progress.say(f"  {self.latest[:90]} …")
-            self.latest = ""
 
 
 def drop_images(engine: Engine, keep: str = "") -> None:

@@ -13,6 +13,7 @@ from _testbed.lifecycle import up
 from _testbed.places import CHECKOUT
 from _testbed.progress import Progress
 
+FAST = "not testbed"
 FAST_TIMEOUT_S = 900
 SYSTEM_TIMEOUT_S = 2400
 
@@ -33,7 +34,7 @@ class Result:
 
 def run_suite(progress: Progress, arguments: Sequence[str]) -> int:
     """0 when everything that was selected passed; both kinds run even when the first one fails."""
-    results = [run_pytest("fast tests", "not testbed", arguments, FAST_TIMEOUT_S)]
+    results = [run_pytest("fast tests", FAST, arguments, FAST_TIMEOUT_S)]
     if selects_any("testbed", arguments):
         up(progress)
         results.append(run_pytest("system tests", "testbed", arguments, SYSTEM_TIMEOUT_S))
@@ -51,7 +52,9 @@ def selects_any(marker: str, arguments: Sequence[str]) -> bool:
 
 
 def pytest_words(marker: str, arguments: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "pytest", "-m", marker, *arguments]
+    """The fast tests mostly wait for processes of their own: more workers than cores pay."""
+    workers = ["-n", "6"] if marker == FAST else []
+    return [sys.executable, "-m", "pytest", "-m", marker, *workers, *arguments]
 
 
 def run_pytest(name: str, marker: str, arguments: Sequence[str], timeout_s: float) -> Result:
