@@ -91,7 +91,7 @@ def test_without_a_collector_nothing_is_removed_and_nothing_more_is_asked_for(po
 
 
 def test_a_job_runs_again_when_slurm_kills_its_pilot(pool: Pool) -> None:
-    lease = jobs.Sleepers(1, seconds=30, memory_mb=10_000, extra="job_lease_duration = 20")
+    lease = jobs.Sleepers(1, seconds=12, memory_mb=10_000, extra="job_lease_duration = 20")
     cluster = jobs.submit(pool, "alice", lease)
     jobs.wait_until_running(pool, cluster)
     first = pilots.cluster_ids(pool)
@@ -104,7 +104,7 @@ def test_a_job_runs_again_when_slurm_kills_its_pilot(pool: Pool) -> None:
 
 
 def test_a_job_runs_again_when_slurm_ends_its_pilot_with_a_warning(pool: Pool) -> None:
-    cluster = jobs.submit(pool, "alice", jobs.Sleepers(1, seconds=30, memory_mb=10_000))
+    cluster = jobs.submit(pool, "alice", jobs.Sleepers(1, seconds=12, memory_mb=10_000))
     jobs.wait_until_running(pool, cluster)
 
     for name in pilots.cluster_ids(pool):

@@ -95,8 +95,8 @@ def test_plan_and_status_show_what_was_wanted_granted_and_cut(pool: Pool) -> Non
 
     status = as_json(pool, "status", user="bob")
 
-    requests = {(one["group"], one["entry"]): one for one in status["requests"]}
-    one = requests["alice", "Perlmutter"]
+    pilots_at = {(one["group"], one["entry"]): one for one in status["pilots"]}
+    one = pilots_at["alice", "Perlmutter"]
     assert one["wanted"] > one["granted"] == 4
     assert "entry Perlmutter MaxIdlePilots" in " ".join(one["cut_by"])
     plan = as_json(pool, "plan")
