@@ -33,6 +33,9 @@ json.dump({"code": done.returncode, "err": done.stderr, "wall": time.monotonic()
 """
 
 
+TRY_AGAIN = 75  # the provisioner's exit code
+
+
 class NoFigures(Exception):
     """What was to be measured could not be done; the text says what."""
 
@@ -62,7 +65,11 @@ class AccessPoint:
     def measure(self) -> Figures:
         """One dry run: nothing is changed by it."""
         argv = ["python3", "-c", MEASURE, *self._provisioner, "--dry-run", "--figures"]
+        deadline_s = time.monotonic() + 120
         told = json.loads(self._run(self._account, argv))
+        while told["code"] == TRY_AGAIN and time.monotonic() < deadline_s:
+            time.sleep(1)  # the cron's own run has the lock, or the schedd is busy with the jobs
+            told = json.loads(self._run(self._account, argv))
         if told["code"]:
             raise NoFigures(f"the provisioner ended with {told['code']}: {told['err'].strip()}")
         lines = [line.removeprefix("glidein-provisioner: ") for line in told["err"].splitlines()]
@@ -77,8 +84,12 @@ class AccessPoint:
         }
 
     def _left(self) -> bool:
+        """A schedd that does not answer is busy removing them."""
         argv = ["condor_q", "-all", "-limit", "1", "-constraint", "GlideinBench isnt undefined"]
-        return bool(self._run(self._owner, [*argv, "-format", "%d", "ClusterId"]).strip())
+        try:
+            return bool(self._run(self._owner, [*argv, "-format", "%d", "ClusterId"]).strip())
+        except NoFigures:
+            return True
 
     def _run(self, user: str, argv: Sequence[str], stdin: str = "") -> str:
         words = [word.format(user=user) for word in shlex.split(self._exec)]

@@ -25,6 +25,8 @@ INTERVALS = (
     ("cm", "NEGOTIATOR_CYCLE_DELAY"),
     ("ap", "SCHEDD_INTERVAL"),
 )
+# Not a knob: what start-ap does with blahpd's bulk answer, a constant of 60 s as installed.
+STATUS_CACHE = "States of pilots in Slurm: at most 5 s old (60 s as HTCondor is installed)"
 
 
 def report(
@@ -54,3 +56,4 @@ def report(
     console.print(f"Core-seconds: {held} held by pilots, {used} by jobs ({share}), {idle} idle")
     knobs = ", ".join(f"{name} {pool.knob(host, name)}" for host, name in INTERVALS)
     console.print(f"Intervals: {knobs}", soft_wrap=True)
+    console.print(STATUS_CACHE)
