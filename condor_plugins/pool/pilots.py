@@ -27,7 +27,9 @@ _CLUSTER_ATTRIBUTES = (
 _WAITING, _RUNNING, _HELD, _SUSPENDED = 1, 2, 5, 7
 # A pilot that waits for the schedd may be running at the site: the queue hears of it later.
 _MAY_HAVE_SLOT = frozenset({_WAITING, _RUNNING, _SUSPENDED})
-_FACTORY_HELD = 1  # JobFactoryPaused of a cluster on hold
+# JobFactoryPaused of a cluster: on hold; all of its pilots made, or its digest file lost.
+_FACTORY_HELD = 1
+_FACTORY_SPENT = frozenset({2, -1})
 _MOST_REASONS = 500
 
 
@@ -76,13 +78,14 @@ class _Tally:
 def _cluster(
     ad: classad2.ClassAd, tally: _Tally, reasons: Mapping[int, tuple[tuple[str, int], ...]]
 ) -> PilotCluster:
-    number = whole(ad, "ClusterId")
+    """A cluster that can make no more pilots has no digest: the next cycle makes a new one."""
+    number, paused = whole(ad, "ClusterId"), whole(ad, "JobFactoryPaused")
     states = tally.states[number]
     return PilotCluster(
         cluster=number,
         group=word(ad, "GlideinGroup"),
         entry=word(ad, "GlideinEntry"),
-        digest=word(ad, "GlideinDigest"),
+        digest="" if paused in _FACTORY_SPENT else word(ad, "GlideinDigest"),
         max_idle=whole(ad, "JobMaterializeMaxIdle"),
         most=whole(ad, "JobMaterializeLimit"),
         waiting=states[_WAITING],
@@ -95,7 +98,7 @@ def _cluster(
         granted=whole(ad, "GlideinGranted"),
         cut_by=word(ad, "GlideinLimit"),
         hold_reasons=reasons.get(number, ()),
-        on_hold=whole(ad, "JobFactoryPaused") == _FACTORY_HELD,
+        on_hold=paused == _FACTORY_HELD,
     )
 
 

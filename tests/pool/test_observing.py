@@ -129,6 +129,12 @@ def test_a_removed_cluster_that_the_schedd_still_keeps_is_not_there() -> None:
     assert [(one.cluster, one.on_hold) for one in seen.clusters] == [(7, False), (10, True)]
 
 
+@pytest.mark.parametrize("paused", [2, -1])
+def test_a_cluster_that_can_make_no_more_pilots_is_outdated(paused: int) -> None:
+    seen, _ = look(Queue([pilot(9, None, JobFactoryPaused=paused)]), Pool([], own_ad()))
+    assert [one.digest for one in seen.clusters] == [""]
+
+
 def test_slots_come_with_what_the_jobs_and_their_own_start_look_at() -> None:
     own = slot(HasCVMFS=True, GLIDEIN_Extra=5)
     own["Start"] = expression("GLIDEIN_Extra > 3 && TARGET.RequestCpus <= Cpus")
