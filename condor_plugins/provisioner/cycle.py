@@ -14,7 +14,7 @@ from condor_plugins.core.plan import Plan
 from condor_plugins.core.policy import Policy
 from condor_plugins.core.snapshot import Snapshot
 from condor_plugins.pool.collector import Collector
-from condor_plugins.pool.configuration import act_as_account, knob
+from condor_plugins.pool.configuration import act_as_account, bound_answers, knob
 from condor_plugins.pool.factory import render_pilots
 from condor_plugins.pool.files import only_one
 from condor_plugins.pool.observing import observe
@@ -43,6 +43,7 @@ def run_cycle(knobs: Mapping[str, str], dry_run: bool) -> Report:
 def _locked_cycle(policy: Policy, dry_run: bool) -> Report:
     begin_s = time.monotonic()
     act_as_account(policy.settings.token_directory)
+    bound_answers(policy.settings.timeout_s)
     schedd, collector = Schedd(), Collector()
     pilots = render_pilots(policy, schedd.name, knob("TRUST_DOMAIN"))
     policy = replace(policy, problems=(*policy.problems, *pilots.problems))
