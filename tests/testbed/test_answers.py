@@ -104,7 +104,10 @@ def test_plan_and_status_show_what_was_wanted_granted_and_cut(pool: Pool) -> Non
 
 
 def test_commands_end_with_75_when_a_daemon_does_not_answer(pool: Pool) -> None:
-    with daemons.frozen(pool.testbed, "cm", "condor_collector"):
+    with (
+        drop_in(pool, "ap", "impatient", "GLIDEIN_TIMEOUT = 4\n"),
+        daemons.frozen(pool.testbed, "cm", "condor_collector"),
+    ):
         done = glidein(pool, "status")
 
     assert done.exit_code == 75

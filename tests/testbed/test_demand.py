@@ -50,7 +50,7 @@ def test_a_cycle_that_changes_nothing_writes_nothing_to_the_queue(pool: Pool) ->
     provisioner.wait_for_cycles(pool, 2)
     before = pool.pilot_clusters(), provisioner.log(pool)
 
-    provisioner.wait_for_cycles(pool, 3)
+    provisioner.wait_for_cycles(pool, 2)
 
     assert provisioner.plan(pool)["actions"] == []
     now = pool.pilot_clusters(), provisioner.log(pool)

@@ -49,7 +49,7 @@ def test_a_repaired_entry_starts_anew_without_its_held_pilots(pool: Pool) -> Non
 
 
 def test_an_ad_that_cannot_be_read_leaves_what_it_has_alone(pool: Pool) -> None:
-    cluster = jobs.submit(pool, "alice", jobs.Sleepers(1, seconds=45, memory_mb=40_000))
+    cluster = jobs.submit(pool, "alice", jobs.Sleepers(1, seconds=35, memory_mb=40_000))
     jobs.wait_until_running(pool, cluster)
 
     edit_entries(pool, "Cpus          = 4", "Cpuss         = 4")

@@ -59,7 +59,7 @@ def test_a_second_provisioner_at_the_same_time_does_nothing(pool: Pool) -> None:
 
 
 def test_a_restarted_schedd_goes_on_with_the_same_pilots(pool: Pool) -> None:
-    cluster = jobs.submit(pool, "alice", jobs.Sleepers(4, seconds=40))
+    cluster = jobs.submit(pool, "alice", jobs.Sleepers(4, seconds=25))
     jobs.wait_until_running(pool, cluster, 4)
     before = sorted(filter(None, map(remote_id, pool.pilots())))
 
