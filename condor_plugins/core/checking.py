@@ -99,6 +99,9 @@ def _host(policy: Policy, host: Host) -> Iterator[Problem]:
     elif fact.state == "there" and fact.mode & 0o077:
         text = f"{where} is open to other accounts (mode {fact.mode:04o}); run chmod 700"
         yield Problem("GLIDEIN_TOKEN_DIRECTORY", "", text)
+    if not policy.entries and not _some_broken(policy, "entry"):
+        text = "is empty: no pilot is asked for; config.d/examples/70-entries.conf shows an entry"
+        yield Problem("GLIDEIN_ENTRY_NAMES", "", text, "warning")
 
 
 def _entry(entry: Entry, policy: Policy, knobs: Mapping[str, str], host: Host) -> Iterator[Problem]:
@@ -115,6 +118,9 @@ def _entry(entry: Entry, policy: Policy, knobs: Mapping[str, str], host: Host) -
         yield Problem(knob, "IdleTimeout", text, "warning")
     if entry.max_idle_pilots > entry.max_pilots:
         yield _too_many_waiting(knob, entry.max_idle_pilots, entry.max_pilots)
+    if entry.shape.gpus:
+        text = "pilots offer no GPUs yet: they would come for jobs that want one, and run none"
+        yield Problem(knob, "GPUs", text, "warning")
     facility = entry.ad.eval("Facility") if "Facility" in entry.ad else ""
     known = names(knobs.get("GLIDEIN_FACILITY_NAMES", ""))
     if facility and facility not in known:

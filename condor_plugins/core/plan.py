@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The result of a decision: what is asked where, what cut it, what happens to each kind of job."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SCHEMA_VERSION = 1
@@ -139,8 +139,5 @@ class Plan:
     problems: tuple[str, ...] = ()
 
     def jobs(self) -> int:
-        """All idle jobs of groups."""
+        """All idle jobs, those of no group too."""
         return sum(fate.count for fate in self.fates)
-
-    def of_entry(self, entry: str) -> Iterator[Request]:
-        return (request for request in self.requests if request.entry == entry)

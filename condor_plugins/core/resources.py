@@ -42,8 +42,3 @@ class Resources:
             self.disk_mb - times * each.disk_mb,
             self.gpus - times * each.gpus,
         )
-
-    def share_of(self, whole: "Resources") -> float:
-        """The largest fraction of `whole` that any one resource takes (its dominant share)."""
-        pairs = zip(self.amounts, whole.amounts, strict=True)
-        return max((part / have for part, have in pairs if have), default=0.0)

@@ -7,7 +7,7 @@ The checks, ``docs/knobs.md`` and ``config.d/50-glidein-defaults.conf`` are made
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["integer", "boolean", "string", "names", "expression", "record", "strings"]
+Kind = Literal["integer", "boolean", "string", "names", "expression", "record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,18 +202,18 @@ ENTRY = ObjectKind(
             "Facility",
             "string",
             '""',
-            "Name of a GLIDEIN_FACILITY_ ad, where the site is reached through an HTTP API.",
+            "Name of a GLIDEIN_FACILITY_ ad, where the site is reached through an HTTP API. Not used yet.",
         ),
         Attribute(
             "AuthMethod",
             "string",
             '""',
-            "Credential types for a request: ';' is and, ',' is first available.",
+            "Credential types for a request: ';' is and, ',' is first available. Not used yet.",
         ),
         Attribute("Cpus", "integer", None, "Cores of one pilot.", "cores", 1),
         Attribute("Memory", "integer", None, "Memory of one pilot.", "MiB", 1),
         Attribute("Disk", "integer", "20000", "Scratch space of one pilot.", "MiB", 1),
-        Attribute("GPUs", "integer", "0", "GPUs of one pilot.", "GPUs", 0),
+        Attribute("GPUs", "integer", "0", "GPUs of one pilot. Not offered to jobs yet.", "GPUs", 0),
         Attribute("WallTime", "integer", None, "Time the site gives one pilot.", "seconds", 300),
         Attribute(
             "IdleTimeout",
@@ -310,7 +310,11 @@ CREDENTIAL = ObjectKind(
     "A secret in a file: its purpose, trust domain and place.",
     (
         Attribute(
-            "Purpose", "string", None, "What it is for.", choices=("request", "callback", "payload")
+            "Purpose",
+            "string",
+            None,
+            "What it is for; only callback is used yet.",
+            choices=("request", "callback", "payload"),
         ),
         Attribute("Type", "string", '"idtoken"', "The kind of secret."),
         Attribute("TrustDomain", "string", '""', "Label; must equal the entry's."),
@@ -322,7 +326,7 @@ FACILITY = ObjectKind(
     "facility",
     "GLIDEIN_FACILITY_NAMES",
     "GLIDEIN_FACILITY_",
-    "A site's HTTP API.",
+    "A site's HTTP API. Not used yet.",
     (
         Attribute(
             "Api", "string", None, "Which API it speaks.", choices=("sfapi", "iri", "globus")

@@ -105,8 +105,8 @@ def _cluster(
 def without_dead(slots: Iterable[Slot], alive: frozenset[str], schedd: str) -> tuple[Slot, ...]:
     """Slots less those of this schedd's pilots that are no longer in its queue.
 
-    A pilot that was killed leaves its slot ad behind until it expires (15 minutes); no job that
-    is sent there would run.
+    A pilot that was killed leaves its slot ad behind until that expires (minutes, docs/pilot.md);
+    no job that is sent there would run.
     """
     prefix = pilot_prefix(schedd)
     return tuple(one for one in slots if _is_alive(one.pilot, prefix, alive))

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import classad2
 import htcondor2
 
-from condor_plugins.core.errors import TryAgain
 from condor_plugins.pool.ads import word
 from condor_plugins.pool.translation import asking
 
@@ -20,11 +19,11 @@ _PILOT = "GlideinEntry isnt undefined && Owner == {owner}"
 
 
 class Schedd:
-    """The schedd of this machine, or the one that `location` (a daemon ad) names."""
+    """The schedd of this machine."""
 
-    def __init__(self, location: classad2.ClassAd | None = None) -> None:
+    def __init__(self) -> None:
         with asking("schedd"):
-            where = location or htcondor2.Collector().locate(htcondor2.DaemonType.Schedd)
+            where = htcondor2.Collector().locate(htcondor2.DaemonType.Schedd)
             self._schedd = htcondor2.Schedd(where)
         self.name = str(where["Name"])
         self.queries = 0
@@ -147,13 +146,3 @@ class Schedd:
 
 def _of(owner: str) -> str:
     return _PILOT.format(owner=json.dumps(owner))
-
-
-def locate(name: str, pool: str = "") -> Schedd:
-    """A schedd by name, asked of the collector."""
-    with asking(f"locate schedd {name}"):
-        collector = htcondor2.Collector(pool) if pool else htcondor2.Collector()
-        location = collector.locate(htcondor2.DaemonType.Schedd, name)
-    if location is None:
-        raise TryAgain(f"schedd {name} is not in the collector")
-    return Schedd(location)

@@ -16,5 +16,5 @@ def asking(what: str) -> Iterator[None]:
     try:
         yield
     except (htcondor2.HTCondorException, classad2.ClassAdException, OSError, RuntimeError) as err:
-        words = " ".join(str(err).split()) or type(err).__name__
+        words = " ".join(str(err).split()).rstrip(".") or type(err).__name__
         raise TryAgain(f"{what}: {words}") from err

@@ -78,6 +78,13 @@ def test_an_unused_token_directory_is_no_matter(glidein: Run, world: Pretended) 
     assert glidein("check").code == 0
 
 
+def test_a_host_without_entries_is_told_where_to_begin(glidein: Run, world: Pretended) -> None:
+    world.knobs = {"GLIDEIN_TOKEN_DIRECTORY": "/tokens.d"}
+    said = glidein("check")
+    assert "warning: GLIDEIN_ENTRY_NAMES: is empty: no pilot is asked for" in said.out
+    assert said.code == 0
+
+
 def test_a_downtime_that_has_ended(glidein: Run, world: Pretended) -> None:
     world.knobs["GLIDEIN_DOWNTIME_PERLMUTTER"] = f"[ End = {NOW_S - 1} ]"
     assert "`glidein up Perlmutter` removes it" in glidein("check").out

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Amounts: what fits, what is left, what share it is."""
+"""Amounts: what fits, what is left."""
 
 from condor_plugins.core.resources import Resources
 
@@ -16,10 +16,9 @@ def test_a_resource_that_is_not_there_holds_nothing() -> None:
     assert Resources(8, 16_000, 20_000, gpus=0).holds(Resources(1, gpus=1)) == 0
 
 
-def test_what_is_left_and_the_dominant_share() -> None:
+def test_what_is_left() -> None:
     whole = Resources(8, 16_000, 20_000)
     assert whole.less(Resources(1, 5_000, 10), 2) == Resources(6, 6_000, 19_980)
-    assert Resources(1, 8_000, 0).share_of(whole) == 0.5
 
 
 def test_covering_is_holding_at_least_one() -> None:
