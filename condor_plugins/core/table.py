@@ -219,7 +219,7 @@ ENTRY = ObjectKind(
             "IdleTimeout",
             "integer",
             "600",
-            "A glidein without a job for this long leaves.",
+            "A glidein without a job for this long leaves; more than two NEGOTIATOR_INTERVAL, or it leaves before it is given one.",
             "seconds",
             1,
         ),
