@@ -104,15 +104,13 @@ def test_a_job_runs_again_when_slurm_kills_its_pilot(pool: Pool) -> None:
 
 
 def test_a_job_runs_again_when_slurm_ends_its_pilot_with_a_warning(pool: Pool) -> None:
-    # The lease: a starter that Slurm's own TERM meets while its job begins does not always report.
-    work = jobs.Sleepers(1, seconds=12, memory_mb=10_000, extra="job_lease_duration = 20")
-    cluster = jobs.submit(pool, "alice", work)
+    cluster = jobs.submit(pool, "alice", jobs.Sleepers(1, seconds=12, memory_mb=10_000))
     jobs.wait_until_running(pool, cluster)
 
     for name in pilots.cluster_ids(pool):
         pool.testbed.tell("perlmutter", "scancel", name)
 
-    done = jobs.wait_until_done(pool, cluster, 1, timeout_s=180)
+    done = jobs.wait_until_done(pool, cluster, 1, timeout_s=120)
     assert done[0]["NumJobStarts"] >= 2
     out = pool.testbed.tell("ap", "sh", "-c", "cat /pscratch/glidein/log/pilot.*.out")
     assert "told to leave" in out
