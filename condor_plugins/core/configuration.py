@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import classad2
 
 from condor_plugins.core.errors import Misconfigured
-from condor_plugins.core.policy import Credential, Downtime, Entry, Group, Policy, Settings
+from condor_plugins.core.policy import Credential, Downtime, Entry, Group, Policy, Settings, Site
 from condor_plugins.core.reading import (
     Problem,
     WrongValueError,
@@ -27,6 +27,7 @@ from condor_plugins.core.table import (
     GROUP,
     KNOBS,
     OBJECT_KINDS,
+    SITE,
     ObjectKind,
 )
 
@@ -54,6 +55,7 @@ def read_policy(knobs: Mapping[str, str]) -> Policy:
     settings = reader.settings()
     entries = reader.objects(ENTRY, partial(_entry, settings))
     groups = reader.objects(GROUP, _group)
+    sites = reader.objects(SITE, _site)
     credentials = reader.objects(CREDENTIAL, _credential)
     reader.objects(FACILITY, lambda name, values, ad: name)
     downtimes = reader.downtimes(entries)
@@ -66,6 +68,7 @@ def read_policy(knobs: Mapping[str, str]) -> Policy:
         downtimes,
         frozenset(reader.broken),
         tuple(reader.problems),
+        sites,
     )
 
 
@@ -194,7 +197,24 @@ def _entry(settings: Settings, name: str, values: dict[str, Any], ad: classad2.C
         values["PilotDir"] or settings.pilot_dir,
         values["LogDir"] or settings.pilot_log_dir,
         named,
+        nodes=values["Nodes"],
+        tail_timeout_s=values["TailTimeout"],
+        factory=values["Factory"],
+        weight=values["Weight"],
+        cost=values["Cost"],
+        max_wait_s=values["MaxWait"],
+        release_held=_codes(values["ReleaseHeld"]),
+        keep_held=_codes(values["KeepHeld"]),
+        submit_rate=values["SubmitRate"],
+        ramp=values["Ramp"],
+        budget_core_hours=values["BudgetCoreHours"],
+        budget_window_s=values["BudgetWindow"],
     )
+
+
+def _codes(text: str) -> tuple[int, ...]:
+    """Hold codes as an administrator lists them."""
+    return tuple(int(word) for word in names(text) if word.isdigit())
 
 
 def _group(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Group:
@@ -205,7 +225,13 @@ def _group(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Group:
         values["Start"],
         values["MaxPilots"],
         values["MaxIdlePilots"],
+        values["Weight"],
+        values["MaxPilotsPerEntry"],
     )
+
+
+def _site(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Site:
+    return Site(name, values["MaxPilots"], values["MaxIdlePilots"], values["SubmitRate"])
 
 
 def _credential(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Credential:
@@ -215,4 +241,4 @@ def _credential(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Cred
 
 
 def _downtime(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Downtime:
-    return Downtime(values["Reason"], values["Start"], values["End"], values["By"])
+    return Downtime(values["Reason"], values["Start"], values["End"], values["By"], values["Every"])

@@ -4,7 +4,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SCHEMA_VERSION = 1
+from condor_plugins.core.snapshot import Start
+
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +122,56 @@ class Surplus:
 
 
 @dataclass(frozen=True, slots=True)
+class Starts:
+    """What is known of an entry's starts: the last ones, and the last time one was seen."""
+
+    recent: tuple[Start, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """Failures of an entry in a row. `opened_s` 0: closed; `trips` makes the waits grow."""
+
+    failures: int = 0
+    trips: int = 0
+    opened_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Core-seconds of an entry's pilots by hour (UNIX hour, core-seconds), oldest first."""
+
+    hours: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How large the world was: idle cores wanted by jobs, cores in use, glideins, and when."""
+
+    at_s: float = 0.0
+    idle_cores: int = 0
+    busy_cores: int = 0
+    glideins: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
-    """What one cycle tells the next; losing it only delays a removal. Keys are "group/entry"."""
+    """What one cycle tells the next; losing it only delays. `at_s`: when it was written.
+
+    Keys of `surplus` are "group/entry"; of `starts`, `breakers`, `spent` entries; of `usage`
+    groups (core-seconds, decayed to `at_s`); of `settling` digests of kinds of jobs, with
+    (UNIX seconds, count) pairs. `doubt` says since when and what vanished, if that is unconfirmed.
+    """
 
     surplus: Mapping[str, Surplus] = field(default_factory=dict)
+    at_s: float = 0.0
+    starts: Mapping[str, Starts] = field(default_factory=dict)
+    breakers: Mapping[str, Breaker] = field(default_factory=dict)
+    spent: Mapping[str, Spent] = field(default_factory=dict)
+    usage: Mapping[str, float] = field(default_factory=dict)
+    settling: Mapping[str, tuple[tuple[float, int], ...]] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
+    doubt_since_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,14 @@ class Settings:
     dry_run: bool
     max_pilots: int
     max_idle_pilots: int
+    submit_rate: int
+    curb: int
+    hedge: int
+    max_unused: int
+    settle_s: int
+    usage_half_life_s: int
     remove_after_s: int
+    confirm_s: int
     max_removals: int
     join_timeout_s: int
     collector_settle_s: int
@@ -52,6 +59,28 @@ class Entry:
     pilot_dir: str
     log_dir: str
     ad: classad2.ClassAd = field(compare=False, repr=False)
+    nodes: int = 1
+    tail_timeout_s: int = 300
+    factory: str = ""
+    weight: float = 1.0
+    cost: float = 1.0
+    max_wait_s: int = 604_800
+    release_held: tuple[int, ...] = ()
+    keep_held: tuple[int, ...] = ()
+    submit_rate: int = 0
+    ramp: int = 0
+    budget_core_hours: int = 0
+    budget_window_s: int = 2_592_000
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Limits over all entries of one site."""
+
+    name: str
+    max_pilots: int
+    max_idle_pilots: int
+    submit_rate: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +93,8 @@ class Group:
     start: classad2.ExprTree
     max_pilots: int
     max_idle_pilots: int
+    weight: float = 1.0
+    max_pilots_per_entry: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +110,23 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Downtime:
-    """An entry is not asked for pilots from `start_s` to `end_s` (UNIX seconds; end 0: open)."""
+    """An entry or site is not asked for pilots from `start_s` to `end_s` (UNIX seconds; end 0:
+    open), and again every `every_s` seconds (0: once).
+    """
 
     reason: str
     start_s: int
     end_s: int
     by: str
+    every_s: int = 0
 
     def covers(self, now_s: float) -> bool:
-        return self.start_s <= now_s and (self.end_s == 0 or now_s < self.end_s)
+        if now_s < self.start_s:
+            return False
+        since_s = now_s - self.start_s
+        return self.end_s == 0 or (since_s % self.every_s if self.every_s else since_s) < (
+            self.end_s - self.start_s
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +140,7 @@ class Policy:
     downtimes: Mapping[str, Downtime]
     broken: frozenset[str]
     problems: tuple[Problem, ...]
+    sites: Mapping[str, Site] = field(default_factory=dict)
 
     def serves(self, group: Group, entry: Entry) -> bool | None:
         """Whether the group's Entries expression holds in the entry's ad; None: neither way.

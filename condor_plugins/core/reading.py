@@ -51,7 +51,7 @@ def knob_value(knob: Knob, text: str) -> int | bool | str | tuple[str, ...]:
     text = text.strip()
     match knob.kind:
         case "integer":
-            return _at_least(_integer(text), knob.least, knob.unit)
+            return int(_at_least(_integer(text), knob.least, knob.unit))
         case "boolean":
             if text.lower() not in _TRUTH:
                 raise WrongValueError(f"should be true or false, is {text!r}")
@@ -153,6 +153,10 @@ def _typed(attribute: Attribute, ad: classad2.ClassAd, name: str) -> Value:
         # classad2.Value (undefined, error) is an int as well
         case "integer" if isinstance(value, int) and not isinstance(value, bool | classad2.Value):
             return _at_least(value, attribute.least, attribute.unit)
+        case "real" if isinstance(value, int | float) and not isinstance(
+            value, bool | classad2.Value
+        ):
+            return _at_least(float(value), attribute.least, attribute.unit)
         case "boolean" if isinstance(value, bool):
             return value
         case "string" if isinstance(value, str):
@@ -175,7 +179,8 @@ def _choice(attribute: Attribute, value: str) -> str:
 
 
 def _named(kind: Kind) -> str:
-    return {"integer": "whole number", "record": "nested ad in [ ]"}.get(kind, kind)
+    names_of = {"integer": "whole number", "real": "number", "record": "nested ad in [ ]"}
+    return names_of.get(kind, kind)
 
 
 def _an(word: str) -> str:
@@ -189,7 +194,7 @@ def _integer(text: str) -> int:
         raise WrongValueError(f"should be a whole number, is {text!r}") from err
 
 
-def _at_least(value: int, least: int | None, unit: str) -> int:
+def _at_least(value: float, least: int | None, unit: str) -> float:
     if least is not None and value < least:
-        raise WrongValueError(f"is {value}, should be at least {least} {unit}".rstrip())
+        raise WrongValueError(f"is {value:g}, should be at least {least} {unit}".rstrip())
     return value

@@ -35,6 +35,25 @@ class Slot:
     free: Resources
     signature: str
     ad: classad2.ClassAd = field(compare=False, repr=False)
+    total: Resources = field(default_factory=Resources)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A pilot that runs: when the site started it (UNIX seconds) and how long it had waited."""
+
+    started_s: float
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A pilot that ended by itself: when (UNIX seconds), and how long it had run."""
+
+    group: str
+    entry: str
+    ended_s: float
+    ran_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +64,9 @@ class PilotCluster:
 
     `starting`: running at the site for less than the join timeout and not yet in the collector.
     `lost`: running for longer, and not (or no longer) in the collector.
+
+    `submitted`: made in the last minute. `starts`: of its running pilots, newest first, a few.
+    `longest_wait_s`: of its waiting pilots. `factory`: the schedd it is in; empty is the local one.
     """
 
     cluster: int
@@ -64,6 +86,10 @@ class PilotCluster:
     cut_by: str = ""
     hold_reasons: tuple[tuple[str, int], ...] = ()
     on_hold: bool = False
+    submitted: int = 0
+    starts: tuple[Start, ...] = ()
+    longest_wait_s: float = 0.0
+    factory: str = ""
 
     @property
     def present(self) -> int:
@@ -73,7 +99,10 @@ class PilotCluster:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The world at `now_s` (UNIX seconds). `failed`: queries without an answer, in plain words."""
+    """The world at `now_s` (UNIX seconds). `failed`: queries without an answer, in plain words.
+
+    `ended`: pilots that ended by themselves since the memory of the last cycle was written.
+    """
 
     now_s: float
     kinds: tuple[JobKind, ...] = ()
@@ -81,3 +110,4 @@ class Snapshot:
     clusters: tuple[PilotCluster, ...] = ()
     collector_age_s: float | None = None
     failed: tuple[str, ...] = ()
+    ended: tuple[End, ...] = ()

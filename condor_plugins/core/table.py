@@ -7,7 +7,7 @@ The checks, ``docs/knobs.md`` and ``config.d/50-glidein-defaults.conf`` are made
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["integer", "boolean", "string", "names", "expression", "record"]
+Kind = Literal["integer", "real", "boolean", "string", "names", "expression", "record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,12 @@ KNOBS = (
         "names",
         "",
         "The groups, in order: a job belongs to the first group whose Jobs expression it meets.",
+    ),
+    Knob(
+        "GLIDEIN_SITE_NAMES",
+        "names",
+        "",
+        "Sites with limits of their own: names of GLIDEIN_SITE_<name> knobs.",
     ),
     Knob(
         "GLIDEIN_CREDENTIAL_NAMES",
@@ -141,10 +147,66 @@ KNOBS = (
         0,
     ),
     Knob(
+        "GLIDEIN_SUBMIT_RATE",
+        "integer",
+        "0",
+        "Most pilots submitted in a minute over all entries; 0 is no such limit.",
+        "pilots per minute",
+        0,
+    ),
+    Knob(
+        "GLIDEIN_CURB",
+        "integer",
+        "100",
+        "From this share of a MaxPilots limit on, a request for more is halved; 100 is never.",
+        "percent",
+        1,
+    ),
+    Knob(
+        "GLIDEIN_HEDGE",
+        "integer",
+        "20",
+        "So many more pilots than the jobs need are kept waiting, as the last ones of many start late; what is left is taken back when the jobs have found room.",
+        "percent",
+        0,
+    ),
+    Knob(
+        "GLIDEIN_MAX_UNUSED",
+        "integer",
+        "50",
+        "An entry whose pilots the jobs would leave unused by more than this is asked only when no entry that fits them better is open.",
+        "percent of a pilot's cores",
+        0,
+    ),
+    Knob(
+        "GLIDEIN_SETTLE",
+        "integer",
+        "0",
+        "Jobs idle for less than this are not yet demand.",
+        "seconds",
+        0,
+    ),
+    Knob(
+        "GLIDEIN_USAGE_HALF_LIFE",
+        "integer",
+        "86400",
+        "What a group has used counts half after this long when groups contest an entry.",
+        "seconds",
+        60,
+    ),
+    Knob(
         "GLIDEIN_REMOVE_AFTER",
         "integer",
-        "300",
+        "60",
         "Waiting pilots that no job needs are removed when that has lasted this long.",
+        "seconds",
+        0,
+    ),
+    Knob(
+        "GLIDEIN_CONFIRM",
+        "integer",
+        "300",
+        "When demand or slots vanish and nothing shows where to, nothing is removed until that has lasted this long.",
         "seconds",
         0,
     ),
@@ -214,6 +276,20 @@ ENTRY = ObjectKind(
         Attribute("Memory", "integer", None, "Memory of one pilot.", "MiB", 1),
         Attribute("Disk", "integer", "20000", "Scratch space of one pilot.", "MiB", 1),
         Attribute("GPUs", "integer", "0", "GPUs of one pilot. Not offered to jobs yet.", "GPUs", 0),
+        Attribute(
+            "Resources",
+            "record",
+            "[]",
+            "Custom resources of one pilot, for jobs with Request<Tag>: [ Tag = 2 ].",
+        ),
+        Attribute(
+            "Nodes",
+            "integer",
+            "1",
+            "Nodes of one pilot; each becomes a slot of Cpus, Memory, Disk and GPUs.",
+            "nodes",
+            1,
+        ),
         Attribute("WallTime", "integer", None, "Time the site gives one pilot.", "seconds", 300),
         Attribute(
             "IdleTimeout",
@@ -222,6 +298,31 @@ ENTRY = ObjectKind(
             "A glidein without a job for this long leaves; more than two NEGOTIATOR_INTERVAL, or it leaves before it is given one.",
             "seconds",
             1,
+        ),
+        Attribute(
+            "TailTimeout",
+            "integer",
+            "300",
+            "A glidein that has run jobs leaves after this long without one, if IdleTimeout is not shorter.",
+            "seconds",
+            1,
+        ),
+        Attribute(
+            "Factory",
+            "string",
+            '""',
+            "Name of the schedd that submits this entry's pilots; empty is the schedd of this host.",
+        ),
+        Attribute(
+            "Weight",
+            "real",
+            "1.0",
+            "Share of the jobs, beside other entries that match them and start pilots as fast.",
+            "",
+            0,
+        ),
+        Attribute(
+            "Cost", "real", "1.0", "Price of a core-hour; twice the cost, half the share.", "", 0
         ),
         Attribute(
             "MaxPilots", "integer", "100", "Most pilots in the queue at this entry.", "pilots", 0
@@ -244,6 +345,58 @@ ENTRY = ObjectKind(
             "A pilot held for this long is removed, so that the entry is tried again.",
             "seconds",
             60,
+        ),
+        Attribute(
+            "MaxWait",
+            "integer",
+            "604800",
+            "A pilot that has waited this long is removed, and replaced while there is demand.",
+            "seconds",
+            60,
+        ),
+        Attribute(
+            "ReleaseHeld",
+            "string",
+            '""',
+            "Hold codes (HoldReasonCode) after which a pilot is released again, up to three times, with growing waits.",
+        ),
+        Attribute(
+            "KeepHeld",
+            "string",
+            '""',
+            "Hold codes after which a pilot is left for a person: HeldTimeout does not remove it.",
+        ),
+        Attribute(
+            "SubmitRate",
+            "integer",
+            "0",
+            "Most pilots submitted here in a minute; 0 is no such limit.",
+            "pilots per minute",
+            0,
+        ),
+        Attribute(
+            "Ramp",
+            "integer",
+            "0",
+            "Pilots that should start in a minute: no more are kept waiting than the learned wait makes of it; 0 is as many as the jobs need.",
+            "pilots per minute",
+            0,
+        ),
+        Attribute(
+            "BudgetCoreHours",
+            "integer",
+            "0",
+            "Core-hours that pilots may use here in BudgetWindow; 0 is no budget.",
+            "core-hours",
+            0,
+        ),
+        Attribute(
+            "BudgetWindow",
+            "integer",
+            "2592000",
+            "The window of BudgetCoreHours, counted back from now.",
+            "seconds",
+            3600,
         ),
         Attribute(
             "Start",
@@ -295,10 +448,47 @@ GROUP = ObjectKind(
             "Start", "expression", "true", "Added to the entry's Start in the pilots of this group."
         ),
         Attribute(
+            "Weight",
+            "real",
+            "1.0",
+            "Share of a contested entry, beside the weights of other groups.",
+            "",
+            0,
+        ),
+        Attribute(
             "MaxPilots", "integer", "10000", "Most pilots of this group in the queue.", "pilots", 0
         ),
         Attribute(
+            "MaxPilotsPerEntry",
+            "integer",
+            "10000",
+            "Most pilots of this group in the queue at any one entry.",
+            "pilots",
+            0,
+        ),
+        Attribute(
             "MaxIdlePilots", "integer", "1000", "Most pilots of this group waiting.", "pilots", 0
+        ),
+    ),
+)
+
+SITE = ObjectKind(
+    "site",
+    "GLIDEIN_SITE_NAMES",
+    "GLIDEIN_SITE_",
+    "Limits over all entries of a site, for sites that need them.",
+    (
+        Attribute(
+            "MaxPilots", "integer", "10000", "Most pilots in the queue at this site.", "pilots", 0
+        ),
+        Attribute("MaxIdlePilots", "integer", "1000", "Most pilots waiting there.", "pilots", 0),
+        Attribute(
+            "SubmitRate",
+            "integer",
+            "0",
+            "Most pilots submitted there in a minute; 0 is no such limit.",
+            "pilots per minute",
+            0,
         ),
     ),
 )
@@ -341,15 +531,23 @@ DOWNTIME = ObjectKind(
     "downtime",
     "",
     "GLIDEIN_DOWNTIME_",
-    "An entry is not asked for pilots; one knob GLIDEIN_DOWNTIME_<entry>, written by `glidein down`.",
+    "An entry or a whole site is not asked for pilots; one knob GLIDEIN_DOWNTIME_<entry or site>, written by `glidein down`.",
     (
         Attribute("Reason", "string", '""', "Why, for people."),
         Attribute("Start", "integer", "0", "When it begins; 0 is at once.", "UNIX seconds", 0),
         Attribute(
             "End", "integer", "0", "When it ends; 0 is until `glidein up`.", "UNIX seconds", 0
         ),
+        Attribute(
+            "Every",
+            "integer",
+            "0",
+            "It comes back after this long, until `glidein up`; 0 is once. End must be given then.",
+            "seconds",
+            0,
+        ),
         Attribute("By", "string", '""', "Who wrote it."),
     ),
 )
 
-OBJECT_KINDS = (ENTRY, GROUP, CREDENTIAL, FACILITY)
+OBJECT_KINDS = (ENTRY, GROUP, SITE, CREDENTIAL, FACILITY)

@@ -22,7 +22,7 @@ def write(state_dir: Path) -> None:
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     write(tmp_path)
     document = read_plan(str(tmp_path))
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert document["requests"][0]["granted"] == 1
     assert document["fates"][0]["in_coming"] == 8
     assert document["actions"][0]["do"] == "Edit"
