@@ -20,9 +20,12 @@ told_to_leave() { # SIGNAL EXIT
     put_fact GLIDEIN_Leave_Reason "told to leave (signal $1)"
     [ -z "$child" ] || kill -TERM "$child" 2>/dev/null || :
 }
-trap 'told_to_leave TERM 70' TERM
-trap 'told_to_leave INT 71' INT
-trap 'told_to_leave HUP 72' HUP
+# A second TERM (the batch system signals everybody, and BLAHP's script passes it on to us) often comes
+# while the first is being dealt with. dash then takes the interrupted command's 143 for the trap's own,
+# and without "|| :" set -e would end this shell there, and the EXIT trap kill starters in mid-sentence.
+trap 'told_to_leave TERM 70 || :' TERM
+trap 'told_to_leave INT 71 || :' INT
+trap 'told_to_leave HUP 72 || :' HUP
 trap 'end_processes_in "$GLIDEIN_WORK" || say "some processes would not end"; remove_work' EXIT
 
 # A step runs beside us, so that a signal reaches us while it works. Its directory is ours, so

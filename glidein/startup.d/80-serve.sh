@@ -13,7 +13,8 @@ set -eu
 collector=$(get_fact Collector) die_s=$(get_fact GLIDEIN_ToDie)
 vacate_s=$(($(get_fact GLIDEIN_End_S) - die_s - 8))
 join_limit_s=${GLIDEIN_JOIN_TIMEOUT_S:-180} joined='' told='' master=''
-trap 'told=TERM; [ -z "$master" ] || kill -QUIT "$master" 2>/dev/null || :' TERM INT HUP
+# once is enough: signals that come while a trap runs have upset both dash and bash
+trap 'trap "" TERM INT HUP; told=TERM; [ -z "$master" ] || kill -QUIT "$master" 2>/dev/null || :' TERM INT HUP
 
 # An environment of its own: _CONDOR_... of a surrounding HTCondor job would be configuration.
 set --

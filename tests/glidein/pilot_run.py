@@ -26,8 +26,15 @@ mode = (here / "ep" / "mode").read_text()
 if mode == "dies":
     (here / "log" / "MasterLog").write_text("the reason of its death\\n")
     sys.exit(4)
-signal.signal(signal.SIGQUIT, lambda *_: sys.exit(0))
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+history = "CpusProvisioned = 2\\nJobDuration = 5.01\\n*** Offset = 0\\nCpusProvisioned = 3\\n"
+history += "JobDuration = 4.0\\nVacateReasonCode = 1013\\n*** Offset = 9\\n"
+def leave(*_):
+    if mode == "leaves slowly":
+        time.sleep(1)
+        (here / "log" / "startd_history").write_text(history)
+    sys.exit(0)
+signal.signal(signal.SIGQUIT, leave)
+signal.signal(signal.SIGTERM, leave)
 if mode != "never ready":
     (here / "log" / "EventLog").write_text("101 EP_READY\\n")
 if mode == "switched off":
@@ -37,8 +44,6 @@ if mode == "leaves orphan":
     subprocess.Popen(["sleep", "300"], cwd=here / "execute", start_new_session=True)
 if mode in ("idle", "leaves orphan"):
     time.sleep(1.2)
-    history = "CpusProvisioned = 2\\nJobDuration = 5.01\\n*** Offset = 0\\nCpusProvisioned = 3\\n"
-    history += "JobDuration = 4.0\\nVacateReasonCode = 1013\\n*** Offset = 9\\n"
     (here / "log" / "startd_history").write_text(history)
     (here / "log" / "StartLog").write_text("No resources have been claimed for 20 seconds\\n")
     (here / "execute" / "sealed").mkdir(mode=0o500)

@@ -75,6 +75,19 @@ def test_a_signal_while_jobs_run_ends_it_and_all_is_removed(
     assert processes_below(pilot.base) == []
 
 
+def test_many_signals_at_once_leave_the_jobs_the_time_to_be_given_back(pilot: Pilot) -> None:
+    pilot.prepare("leaves slowly")
+    process = pilot.start()
+    wait_until("the glidein runs", lambda: in_work(pilot, "log/EventLog"))
+    for _ in range(100):
+        process.terminate()
+        time.sleep(0.001)
+    done = ended(process)
+    assert done.code == 70
+    assert "ran 1 jobs to the end and 1 not" in done.out
+    assert pilot.left_behind() == []
+
+
 def test_a_signal_during_a_step_is_not_lost(pilot: Pilot) -> None:
     pilot.prepare(condor_ping="#!/bin/sh\n: >reached\nexec sleep 300\n")
     process = pilot.start()
