@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Texts of ClassAd expressions: where brackets close, the conjuncts, the attributes they need."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 import classad2
 
 _OPEN, _CLOSE, _QUOTES = "([{", ")]}", "\"'"
+# Strings and `=?=` are read over as a whole.
+_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|=\?=|&&|[|?()\[\]{}]', re.S)
+_CHANGES = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 
 
 def outside_quotes(text: str) -> Iterator[tuple[int, str, int]]:
@@ -33,36 +37,23 @@ def conjuncts(text: str) -> list[str]:
 
     An expression with `||` or `?:` outside of brackets is one part: it has no conjuncts.
     """
-    text = _bare(text.strip())
-    marks = [(at, char) for at, char, depth in outside_quotes(text) if depth == 0 and char in "&|?"]
-    if any(char == "|" or (char == "?" and not _meta_equal(text, at)) for at, char in marks):
-        return [text]
-    cuts = [at for at, char in marks if text.startswith("&&", at)]
-    if not cuts:
-        return [text]
-    begins = [0, *(at + 2 for at in cuts)]
-    ends = [*cuts, len(text)]
-    return [
-        clause
-        for begin, end in zip(begins, ends, strict=True)
-        for clause in conjuncts(text[begin:end])
-    ]
-
-
-def _meta_equal(text: str, at: int) -> bool:
-    """Whether the `?` at this place belongs to `=?=`."""
-    return text[at - 1 : at + 2] == "=?="
-
-
-def _bare(text: str) -> str:
-    while text.startswith("(") and _closing(text) == len(text) - 1:
-        text = text[1:-1].strip()
-    return text
-
-
-def _closing(text: str) -> int:
-    """Where the bracket that opens `text` closes."""
-    return next((at for at, _, depth in outside_quotes(text) if depth == 0), -1)
+    text = text.strip()
+    cuts, begin, depth, closed = [], 0, 0, -1
+    for mark in _MARKS.finditer(text):
+        char = mark[0]
+        if char in _CHANGES:
+            depth += _CHANGES[char]
+            if depth == 0 and closed < 0:
+                closed = mark.start()
+        elif depth == 0 and char in {"|", "?"}:
+            return [text]
+        elif depth == 0 and char == "&&":
+            cuts.append(text[begin : mark.start()])
+            begin = mark.end()
+    if cuts:
+        return [inner for part in (*cuts, text[begin:]) for inner in conjuncts(part)]
+    enclosed = text.startswith("(") and closed == len(text) - 1
+    return conjuncts(text[1:-1]) if enclosed else [text]
 
 
 def needed_of_target(ad: classad2.ClassAd, names: Iterable[str]) -> set[str]:

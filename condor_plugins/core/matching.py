@@ -4,12 +4,17 @@
 An entry is matched as a prototype slot ad: the slot that its next pilot will have.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 import classad2
 
+from condor_plugins.core.answers import Kept, digests
+from condor_plugins.core.conditions import Crossing
 from condor_plugins.core.expressions import conjuncts
 from condor_plugins.core.policy import Entry, Group
+from condor_plugins.core.reaching import MOVING, Table
 from condor_plugins.core.snapshot import JobKind, Slot
 
 # The startd's own condition that a request fits, as a 25.14 slot publishes it (less catalogs).
@@ -18,6 +23,7 @@ _WITHIN_LIMITS = (
     " && TARGET.RequestDisk <= MY.Disk"
     " && (TARGET.RequestGPUs =?= undefined || MY.GPUs >= TARGET.RequestGPUs)"
 )
+_WITHIN_TAG = "(TARGET.Request{tag} =?= undefined || MY.{tag} >= TARGET.Request{tag})"
 _NAMES = ("Start", "WithinResourceLimits")
 # What every glidein on a Linux node publishes. An entry's Attributes may say otherwise.
 _LINUX_GLIDEIN: dict[str, object] = {
@@ -41,6 +47,11 @@ _LINUX_GLIDEIN: dict[str, object] = {
 }
 
 
+def recipe() -> str:
+    """Changes when the same entry would get another prototype, or HTCondor is another."""
+    return digests([f"{_LINUX_GLIDEIN} {_WITHIN_LIMITS}"])[0]
+
+
 def prototype(entry: Entry, group: Group, now_s: float = 0) -> classad2.ClassAd:
     """The slot ad of a pilot of this group that starts at this entry now."""
     ad = classad2.ClassAd()
@@ -58,7 +69,10 @@ def prototype(entry: Entry, group: Group, now_s: float = 0) -> classad2.ClassAd:
     for name, expression in entry.attributes.items():
         ad[name] = expression
     ad["Start"] = classad2.ExprTree(f"({entry.start}) && ({group.start})")
-    ad["WithinResourceLimits"] = classad2.ExprTree(_WITHIN_LIMITS)
+    for tag, amount in shape.extra:
+        ad[tag] = ad[f"Total{tag}"] = ad[f"TotalSlot{tag}"] = amount
+    within = [_WITHIN_LIMITS, *(_WITHIN_TAG.format(tag=tag) for tag, _ in shape.extra)]
+    ad["WithinResourceLimits"] = classad2.ExprTree(" && ".join(within))
     ad["Requirements"] = classad2.ExprTree("Start && WithinResourceLimits")
     return ad
 
@@ -77,10 +91,51 @@ class Clause:
 
 @dataclass(slots=True)
 class Matcher:
-    """Match answers by signature; keep one between cycles and nothing is evaluated twice."""
+    """Match answers by signature; keep one between cycles and nothing is evaluated twice.
 
+    `kept` may go from process to process: its answers hold as long as the signatures do.
+    """
+
+    kept: Kept = field(default_factory=Kept)
     answers: dict[tuple[str, str], bool] = field(default_factory=dict)
     evaluated: int = 0
+
+    def masks(
+        self,
+        kinds: Sequence[JobKind],
+        signatures: Sequence[str],
+        ad_of: Callable[[int], classad2.ClassAd],
+        *,
+        keep: bool = True,
+    ) -> list[int]:
+        """For each kind a mask: bit n says whether it matches the slot ad that `ad_of(n)` makes.
+
+        `signatures[n]` stands for that ad in this and in later cycles. Without `keep` it does so
+        only now, as for a real slot, whose remaining time goes by: nothing is remembered.
+        """
+        if not keep:
+            return self._cross(kinds, Table(signatures, ad_of))[0]
+        marks, ads = digests(kind.signature for kind in kinds), digests(signatures)
+        known, now = self.kept.known(ads), self.kept.of(ads)
+        found = [known.get(mark, -1) for mark in marks]
+        unknown = [at for at, mask in enumerate(found) if mask < 0]
+        lasting = [True] * len(kinds)
+        if unknown:
+            slots = Table(signatures, ad_of, now.columns)
+            answers = self._cross([kinds[at] for at in unknown], slots)
+            for at, mask, lasts in zip(unknown, *answers, strict=True):
+                found[at], lasting[at] = mask, lasts
+            for name in MOVING:
+                now.columns.pop(name, None)
+        now.masks.update(compress(zip(marks, found, strict=True), lasting))
+        return found
+
+    def _cross(self, kinds: Sequence[JobKind], slots: Table) -> tuple[list[int], list[bool]]:
+        jobs = Table([kind.signature for kind in kinds], lambda at: kinds[at].ad)
+        crossing = Crossing(jobs, slots)
+        found = crossing.masks()
+        self.evaluated += crossing.evaluated
+        return found
 
     def job_in_slot(self, kind: JobKind, slot: Slot) -> bool:
         return self.answer(kind, slot.signature, slot.ad)

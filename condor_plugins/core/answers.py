@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers of earlier cycles: which kinds match which slot ads, by digests of their signatures."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+
+def digests(signatures: Iterable[str]) -> list[str]:
+    """Eight bytes each: among 10,000 two are equal by chance once in 10**11 times."""
+    return [blake2b(one.encode(), digest_size=8).hexdigest() for one in signatures]
+
+
+@dataclass(slots=True)
+class Answers:
+    """By kind, a mask over these slot ads (both by digest).
+
+    `columns`: texts of the slot ads' attributes (see reaching.Table), so that a new kind of job
+    does not need all the ads.
+    """
+
+    ads: tuple[str, ...]
+    masks: dict[str, int] = field(default_factory=dict)
+    columns: dict[str, list[str | None]] = field(default_factory=dict)
+
+    def arranged(self, ads: Sequence[str]) -> Mapping[str, int]:
+        """The masks for slot ads of which all are known; empty when one is not."""
+        if self.ads == tuple(ads):
+            return self.masks
+        places = {ad: at for at, ad in enumerate(self.ads)}
+        if not set(ads) <= places.keys():
+            return {}
+        moves = [places[ad] for ad in ads]
+        moved = {mask: _moved(mask, moves) for mask in set(self.masks.values())}
+        return {kind: moved[mask] for kind, mask in self.masks.items()}
+
+
+def _moved(mask: int, places: Sequence[int]) -> int:
+    """Bit n of the result is the bit at the nth of these places."""
+    return int("".join("1" if mask >> at & 1 else "0" for at in reversed(places)) or "0", 2)
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is known (`before`), and what of it and beyond was asked for since then (`now`)."""
+
+    before: list[Answers] = field(default_factory=list)
+    now: list[Answers] = field(default_factory=list)
+
+    def known(self, ads: Sequence[str]) -> Mapping[str, int]:
+        """Masks by kind over these slot ads, as far as there are any."""
+        found = (one.arranged(ads) for one in (*self.now, *self.before))
+        return next((masks for masks in found if masks), {})
+
+    def of(self, ads: Sequence[str]) -> Answers:
+        """Where the answers of now about these slot ads go."""
+        wanted = tuple(ads)
+        for one in self.now:
+            if one.ads == wanted:
+                return one
+        columns = next((one.columns for one in self.before if one.ads == wanted), {})
+        self.now.append(Answers(wanted, columns=dict(columns)))
+        return self.now[-1]
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is something new; a cycle that saw no jobs takes nothing away."""
+        return any(one.masks for one in self.now) and self.now != self.before
