@@ -14,12 +14,13 @@ from _testbed.image import drop_images
 from _testbed.inside import Testbed
 from _testbed.lifecycle import build_images, remove, up
 from _testbed.logs import start_up_words, tail_logs
-from _testbed.places import HOST_NAMES, host_named
+from _testbed.places import ALL_HOSTS, SECOND, host_named
 from _testbed.progress import Progress
+from _testbed.second import start_second
 from _testbed.status import show_status
 from _testbed.waiting import NotInTime
 
-HOST = click.Choice(HOST_NAMES)
+HOST = click.Choice([host.name for host in ALL_HOSTS])
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,17 +61,22 @@ def build_command() -> None:
 
 
 @commands.command("up")
-def up_command() -> None:
+@click.option("--hosts", "more", type=click.Choice([SECOND.name]), help="Start this one as well.")
+def up_command(more: str | None) -> None:
     """Start the hosts (and build first where something changed).
 
     What runs already with the present content stays; anything else is replaced.
 
     \b
     tools/testbed up
+    tools/testbed up --hosts ap2   # and a second Access Point, which uses the first as its factory
     """
     progress = Progress()
     with alone(progress):
-        up(progress)
+        testbed = up(progress)
+        if more:
+            with progress.step(f"starting {more}"):
+                start_second(testbed)
 
 
 @commands.command("down")

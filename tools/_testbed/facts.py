@@ -2,7 +2,7 @@
 """What holds when the testbed is up; asked one after the other, the missing one is named."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -69,9 +69,11 @@ FACTS = (
 )  # fmt: skip
 
 
-def wait_for_facts(testbed: Testbed, timeout_s: float = UP_TIMEOUT_S) -> None:
+def wait_for_facts(
+    testbed: Testbed, timeout_s: float = UP_TIMEOUT_S, facts: Sequence[Fact] = FACTS
+) -> None:
     """Raises StepFailed with the missing fact, the last answer and the end of the telling log."""
-    for fact in FACTS:
+    for fact in facts:
         try:
             wait_until(fact.what, partial(fact.holds, testbed), timeout_s)
         except NotInTime as late:

@@ -17,7 +17,7 @@ AS_PROVISIONER = {
 
 @dataclass(frozen=True)
 class Testbed:
-    """The three running hosts."""
+    """The running hosts."""
 
     __test__ = False  # pytest: the name begins with Test, but this is none
     engine: Engine

@@ -9,7 +9,15 @@ from _testbed.facts import missing_facts, wait_for_facts
 from _testbed.image import build, image_name
 from _testbed.inside import Testbed
 from _testbed.packages import require_container_engine
-from _testbed.places import HOST_NAMES, HOSTS, NETWORK, SCRATCH_VOLUME, START_SCRIPTS, Host
+from _testbed.places import (
+    ALL_HOSTS,
+    HOST_NAMES,
+    HOSTS,
+    NETWORK,
+    SCRATCH_VOLUME,
+    START_SCRIPTS,
+    Host,
+)
 from _testbed.progress import Progress
 from _testbed.waiting import wait_until
 
@@ -61,34 +69,37 @@ def run_words(engine: Engine, host: Host, content: str) -> list[str]:
 def hand_out_tokens(testbed: Testbed) -> None:
     """By the first the Access Point's daemons join the pool, by the second the pilots do."""
     daemons = create_token(testbed, "condor@testbed")
-    put_secret(testbed, "/etc/condor/tokens.d/pool", "root", daemons)
+    put_secret(testbed, "ap", ("/etc/condor/tokens.d/pool", "root"), daemons)
     rights = ("-authz", "ADVERTISE_STARTD", "-authz", "ADVERTISE_MASTER")
     pilots = create_token(testbed, "glidein-perlmutter@testbed", rights)
-    put_secret(testbed, "/pscratch/glidein/credentials/pool.token", "glidein", pilots)
+    put_secret(testbed, "ap", ("/pscratch/glidein/credentials/pool.token", "glidein"), pilots)
 
 
-def create_token(testbed: Testbed, identity: str, rights: Sequence[str] = ()) -> str:
-    """An IDTOKEN of the pool; asked again until the central manager has made its key."""
-    argv = ("condor_token_create", "-identity", identity, *rights)
-    return wait_until(f"a token for {identity}", lambda: testbed.run("cm", *argv).out, 30)
+def create_token(
+    testbed: Testbed, identity: str, rights: Sequence[str] = (), host: str = "cm"
+) -> str:
+    """An IDTOKEN of the pool, or of ap; asked again until that host has made its key."""
+    key = () if host == "cm" else ("-key", "AP")
+    argv = ("condor_token_create", "-identity", identity, *key, *rights)
+    return wait_until(f"a token for {identity}", lambda: testbed.run(host, *argv).out, 30)
 
 
-def put_secret(testbed: Testbed, path: str, owner: str, text: str) -> None:
-    """Write `text` on ap, mode 0600, as soon as the start-up script has made the directory."""
+def put_secret(testbed: Testbed, host: str, place: tuple[str, str], text: str) -> None:
+    """Write `text` to a path for an owner, mode 0600, once start-up has made the directory."""
     script = (
         'umask 077; n=0; until [ -d "${1%/*}" ]; do n=$((n + 1)); [ $n -lt 300 ]; sleep 0.1; done; '
         'cat >"$1.new"; chown "$2:" "$1.new"; mv "$1.new" "$1"'
     )
-    testbed.tell("ap", "sh", "-e", "-c", script, "sh", path, owner, stdin=text)
+    testbed.tell(host, "sh", "-e", "-c", script, "sh", *place, stdin=text)
 
 
 def remove(engine: Engine) -> None:
     """Containers, network and volume; nothing of them is left, or StepFailed says what."""
-    for host in HOSTS:
+    for host in ALL_HOSTS:
         engine.ask("rm", "--force", host.container, timeout_s=60)
     engine.ask("network", "rm", NETWORK)
     engine.ask("volume", "rm", "--force", SCRATCH_VOLUME)
-    left = [host.container for host in HOSTS if engine.has("container", host.container)]
+    left = [host.container for host in ALL_HOSTS if engine.has("container", host.container)]
     left += [NETWORK] if engine.has("network", NETWORK) else []
     left += [SCRATCH_VOLUME] if engine.has("volume", SCRATCH_VOLUME) else []
     if left:

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from _testbed.inside import Testbed
-from _testbed.places import HOSTS, Host
+from _testbed.places import ALL_HOSTS, Host
 
 
 def tail_logs(testbed: Testbed, host: Host, lines: int, name: str = "") -> str:
@@ -25,7 +25,9 @@ def start_up_words(testbed: Testbed, host: Host, lines: int) -> str:
 
 def save_logs(testbed: Testbed, directory: Path) -> Path:
     """Copy every log of every host to `directory`/HOST; also from containers that have ended."""
-    for host in HOSTS:
+    for host in ALL_HOSTS:
+        if not testbed.engine.has("container", host.container):
+            continue
         target = directory / host.name
         target.mkdir(parents=True, exist_ok=True)
         (target / "start-up.log").write_text(start_up_words(testbed, host, 1000), encoding="utf-8")

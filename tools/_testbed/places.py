@@ -19,6 +19,8 @@ HOMES = {
     "glidein": "/pscratch/glidein",
     "alice": "/home/alice",
     "bob": "/home/bob",
+    "carol": "/home/carol",
+    "glidein-ap2": "/pscratch/glidein-ap2",
 }
 
 
@@ -47,7 +49,10 @@ HOSTS = (
     Host("perlmutter", "cluster", scratch=True, logs=("/var/log/slurm", "/var/log/testbed")),
 )
 HOST_NAMES = tuple(host.name for host in HOSTS)
+# Started only where it is asked for: a second Access Point, whose pilots ap submits.
+SECOND = Host("ap2", "pool", scratch=False, logs=("/var/log/condor", "/var/log/testbed"))
+ALL_HOSTS = (*HOSTS, SECOND)
 
 
 def host_named(name: str) -> Host:
-    return next(host for host in HOSTS if host.name == name)
+    return next(host for host in ALL_HOSTS if host.name == name)
