@@ -17,7 +17,7 @@ LICENCE = "SPDX-License-Identifier: Apache-2.0"
 NO_LICENCE = re.compile(r"LICENSE|.*\.json|.*/recorded/.*|.*\.(ad|ads|golden|png|svg)|py\.typed")
 # A place on somebody's machine (alice and bob are accounts of the testbed), a note to oneself.
 MACHINE = re.compile(
-    r"(?<![\w.$}/])/(?:(?:home|Users)/(?!alice\b|bob\b)\w|(?:root|work|workspace|builds?)/\w)"
+    r"(?<![\w.$}/])/(?:(?:home|Users)/(?!alice\b|bob\b|carol\b)\w|(?:root|work|workspace|builds?)/\w)"
 )
 NOTE = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
 MOST_LINES = {"function": 50, "module": 250, "test": 400, "shell": 120}

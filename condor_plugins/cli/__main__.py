@@ -12,6 +12,8 @@ from condor_plugins.cli.deadline import within
 from condor_plugins.cli.down import down
 from condor_plugins.cli.entries import entries
 from condor_plugins.cli.plan import plan
+from condor_plugins.cli.replay import replay_command
+from condor_plugins.cli.simulate import simulate
 from condor_plugins.cli.status import status
 from condor_plugins.cli.up import up
 from condor_plugins.cli.why import why
@@ -24,6 +26,8 @@ from condor_plugins.pool.configuration import bound_answers
 EXIT_OK, EXIT_NOT_GOOD, EXIT_AGAIN, EXIT_MISCONFIGURED = 0, 1, 75, 78
 # A command asks several questions; each may take GLIDEIN_TIMEOUT.
 _ANSWERS_IN_A_ROW = 3
+# These ask no daemon and no configuration, and take the time that they need.
+_ON_ITS_OWN = frozenset({"simulate", "replay"})
 
 
 def _version() -> str:
@@ -46,11 +50,12 @@ def cli() -> None:
     glidein check            is the configuration right?
     glidein status           demand, pilots, slots, the last cycle
     glidein why 12.0         why does this job wait?
+    glidein why NERSC_CPU    why does this entry have no more pilots?
     glidein down NERSC_CPU --reason "maintenance" --for 8h
     """
 
 
-for command in (check, entries, status, plan, why, down, up):
+for command in (check, entries, status, plan, why, down, up, simulate, replay_command):
     cli.add_command(command)
 
 
@@ -88,6 +93,8 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     world = HTCondor()
+    if _ON_ITS_OWN & set(sys.argv[1:2]):
+        sys.exit(main(sys.argv[1:], world))
     timeout_s = read_policy(world.texts()).settings.timeout_s
     bound_answers(timeout_s)
     limit_s = _ANSWERS_IN_A_ROW * timeout_s

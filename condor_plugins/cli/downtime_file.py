@@ -17,7 +17,7 @@ from condor_plugins.core.table import DOWNTIME
 from condor_plugins.pool.files import in_turn, write_atomically
 
 _HEAD = """\
-# HTCondor Glideins: downtimes of entries. Written by `glidein down` and `glidein up`.
+# HTCondor Glideins: downtimes of entries and sites. Written by `glidein down` and `glidein up`.
 # The provisioner reads it in each run; no condor_reconfig is needed.
 """
 _LONGEST_TEXT = 500
@@ -33,15 +33,15 @@ def change(path: Path, timeout_s: float, edit: Callable[[str], str]) -> bool:
     return after != before
 
 
-def with_downtime(text: str, entry: str, downtime: Downtime) -> str:
-    """The file's text with this downtime instead of any that the entry had."""
-    line = f"{DOWNTIME.prefix}{entry} = {as_ad(downtime)}\n"
-    return (without_downtime(text, entry) or _HEAD) + line
+def with_downtime(text: str, name: str, downtime: Downtime) -> str:
+    """The file's text with this downtime instead of any that the entry or site had."""
+    line = f"{DOWNTIME.prefix}{name} = {as_ad(downtime)}\n"
+    return (without_downtime(text, name) or _HEAD) + line
 
 
-def without_downtime(text: str, entry: str) -> str:
-    """The file's text without a downtime of this entry, also one over several lines."""
-    begins = re.compile(rf"\s*{DOWNTIME.prefix}{re.escape(entry)}\s*(@=(?P<tag>\S+)|=)", re.I)
+def without_downtime(text: str, name: str) -> str:
+    """The file's text without a downtime of this name, also one over several lines."""
+    begins = re.compile(rf"\s*{DOWNTIME.prefix}{re.escape(name)}\s*(@=(?P<tag>\S+)|=)", re.I)
     kept: list[str] = []
     goes_on: Callable[[str], bool] | None = None
     for line in text.splitlines():
@@ -67,9 +67,10 @@ def _continued(line: str) -> bool:
 
 def as_ad(downtime: Downtime) -> str:
     """The ad on one line."""
+    every = f" Every = {downtime.every_s};" if downtime.every_s else ""
     return (
         f"[ Reason = {quoted(downtime.reason)}; Start = {downtime.start_s};"
-        f" End = {downtime.end_s}; By = {quoted(downtime.by)}; ]"
+        f" End = {downtime.end_s};{every} By = {quoted(downtime.by)}; ]"
     )
 
 

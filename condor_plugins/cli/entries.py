@@ -74,8 +74,10 @@ def _pilots(one: EntryFacts) -> str:
 
 
 def _state(one: EntryFacts, now_s: float) -> str:
-    words = f"{one.state}: {one.reason}" if one.reason else one.state
+    site = f" with site {one.down_site}" if one.down_site else ""
+    state = one.state + site if one.state == "down" else one.state
+    words = f"{state}: {one.reason}" if one.reason else state
     if one.down_from_s is not None and one.down_from_s > now_s:
-        words += f", down from {stamp(one.down_from_s)}"
+        words += f", down{site} from {stamp(one.down_from_s)}"
     until = f" until {stamp(one.down_until_s)}" if one.down_until_s else ""
-    return words + until
+    return words + until + (f", every {lasting(one.down_every_s)}" if one.down_every_s else "")

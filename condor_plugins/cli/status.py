@@ -18,7 +18,10 @@ def _numbers(*titles: str) -> tuple[Column, ...]:
     return tuple(Column(title, right=True) for title in titles)
 
 
-_DEMAND = (Column("Group"), *_numbers("Idle", "In slots", "In coming", "Asked for", "Unmet"))
+_DEMAND = (
+    Column("Group"),
+    *_numbers("Idle", "Settling", "In slots", "In coming", "Asked for", "Unmet"),
+)
 _PILOTS = (
     Column("Entry"),
     Column("Group"),
@@ -58,6 +61,7 @@ def _document(sight: Sight, slots: list[facts.SlotsAt], cycle: Cycle) -> dict[st
     return {
         "now_s": sight.seen.now_s,
         "frozen": sight.plan.frozen,
+        "doubt": sight.plan.doubt,
         "demand": [asdict(one) for one in facts.demand(sight)],
         "pilots": [asdict(one) for one in rows],
         "totals": facts.totals(rows),
@@ -74,6 +78,8 @@ def _tell(sight: Sight, slots: list[facts.SlotsAt], cycle: Cycle) -> None:
         say(f"  {failure.group} at {failure.entry}: {failure.text}", "red")
     if sight.plan.frozen:
         say(f"Nothing would be changed now: {sight.plan.frozen}", "yellow")
+    if sight.plan.doubt:
+        say(f"What vanished is not believed yet: {sight.plan.doubt}", "yellow")
     if sight.problems:
         say(
             f"The configuration has {counted(len(sight.problems), 'problem')}: glidein check",

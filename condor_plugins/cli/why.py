@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""glidein why: why one job waits."""
+"""glidein why: why one job waits, why an entry or a group has no more pilots."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import classad2
 import click
 
-from condor_plugins.cli.facts.cycle import Cycle, last_cycle
+from condor_plugins.cli.facts.cycle import last_cycle
+from condor_plugins.cli.facts.entry_walk import walk_entry
+from condor_plugins.cli.facts.gates import Gate
+from condor_plugins.cli.facts.group_walk import walk_group
 from condor_plugins.cli.facts.job import JobFacts, job_facts
 from condor_plugins.cli.facts.reasons import EntryAnswer
-from condor_plugins.cli.facts.why import Why, conclusion
+from condor_plugins.cli.facts.why import Why, conclusion, gates
 from condor_plugins.cli.facts.why import why as why_facts
 from condor_plugins.cli.looking import look
+from condor_plugins.cli.naming import known_object
 from condor_plugins.cli.options import json_option, pass_world
 from condor_plugins.cli.tables import Column, Sheet, say, say_json, show
 from condor_plugins.cli.times import lasting, stamp
@@ -24,6 +28,9 @@ from condor_plugins.pool.ads import whole, word
 from condor_plugins.pool.observing import kind_of
 
 _IDLE = 1
+_JOB = re.compile(r"\d{1,9}(\.\d{1,9})?")
+_MARKS = {True: ("+", ""), False: ("-", "yellow"), None: (".", "")}
+_MOST_DETAILS = 20
 _COUNTS = ("Waiting", "Starting", "Running", "Held", "Wanted", "Granted")
 _ENTRIES = (
     Column("Entry"),
@@ -34,26 +41,29 @@ _ENTRIES = (
 )
 
 
-def _job_id(context: click.Context, parameter: click.Parameter, text: str) -> str:
-    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
-        raise click.BadParameter(f"{text!r} is no job: write cluster.proc, for example 12.0")
-    return text
-
-
-@click.command(short_help="Why does this job wait?")
-@click.argument("job", callback=_job_id)
+@click.command(short_help="Why does this job, entry or group wait?")
+@click.argument("what", metavar="JOB|ENTRY|GROUP")
 @json_option
 @pass_world
-def why(world: World, job: str, as_json: bool) -> int:
-    """Say in one sentence why JOB waits, then what that rests on.
+def why(world: World, what: str, as_json: bool) -> int:
+    """Say in one sentence why there are no pilots, or no more, and then what that rests on.
 
-    JOB is cluster.proc, or a cluster: then its first idle job. Exit 1 if it is not in the queue.
+    JOB is cluster.proc, or a cluster: then its first idle job; exit 1 if it is not in the queue.
+    ENTRY and GROUP are names as configured; where both have one name: entry:NAME, group:NAME.
+    The list has the gates between idle jobs and pilots in order: + open, - shut, . only figures.
 
     \b
     glidein why 12.0
-    glidein why 12
+    glidein why Perlmutter
+    glidein why group:alice
     glidein why 12.0 --json | jq -r .conclusion
     """
+    if _JOB.fullmatch(what):
+        return _job(world, what, as_json)
+    return _object(world, what, as_json)
+
+
+def _job(world: World, job: str, as_json: bool) -> int:
     job, ad = _find(world, job)
     if ad is None:
         text = (
@@ -68,6 +78,21 @@ def why(world: World, job: str, as_json: bool) -> int:
         _say_end(as_json, facts.end, facts)
         return 0
     return _idle(world, facts, ad, as_json)
+
+
+def _object(world: World, what: str, as_json: bool) -> int:
+    kind, name = known_object(what, world.texts())
+    sight = look(world)
+    cycle = last_cycle(world.last_plan(sight.policy), world.texts(), sight.seen.now_s)
+    walk = (walk_entry if kind == "entry" else walk_group)(sight, name, cycle)
+    if as_json:
+        facts = {"conclusion": walk.conclusion, kind: name, "cycle": asdict(cycle)}
+        say_json(facts | {"gates": [asdict(gate) for gate in walk.gates]})
+    else:
+        say(walk.conclusion, "bold")
+        say("")
+        _tell_gates(walk.gates)
+    return 0
 
 
 def _find(world: World, job: str) -> tuple[str, classad2.ClassAd | None]:
@@ -95,49 +120,51 @@ def _idle(world: World, job: JobFacts, ad: classad2.ClassAd, as_json: bool) -> i
         raise TryAgain(f"job {job.job} has just changed")
     facts = why_facts(sight, kind)
     cycle = last_cycle(world.last_plan(sight.policy), world.texts(), sight.seen.now_s)
+    passed = gates(sight, facts, cycle)
     text = conclusion(job.job, facts, cycle, sight.policy.settings.dry_run)
     if as_json:
         say_json({
             "conclusion": text,
             "job": asdict(job),
             "why": _plain(facts),
+            "gates": [asdict(gate) for gate in passed],
             "cycle": asdict(cycle),
         })
     else:
-        _tell(text, job, facts, cycle, sight.seen.now_s)
+        _tell(text, job, facts, passed, sight.seen.now_s)
     return 0
 
 
 def _plain(facts: Why) -> Mapping[str, object]:
-    """The signature is a key between programs of one version, and long."""
+    """The signature is a key between programs of one version, and long; so are the sets."""
     document = asdict(facts)
-    del document["fate"]["signature"]
+    for name in ("signature", "mask", "entries"):
+        del document["fate"][name]
+    document["fate"]["matching"] = facts.fate.matching
     return document
 
 
-def _tell(text: str, job: JobFacts, facts: Why, cycle: Cycle, now_s: float) -> None:
+def _tell(text: str, job: JobFacts, facts: Why, passed: Sequence[Gate], now_s: float) -> None:
     fate = facts.fate
     say(text, "bold")
     say("")
     size = f"{counted(fate.cpus, 'core')}, {fate.memory_mb} MiB"
     idle = f"idle since {stamp(job.since_s)} ({lasting(now_s - job.since_s)})"
-    say(f"  job      {job.job} of {job.owner}, {size}, {idle}")
-    say(f"  group    {fate.group or 'none'}")
-    say(
-        f"  alike    {counted(fate.count, 'idle job')}: {fate.in_slots} have room in slots,"
-        f" {fate.in_coming} in coming pilots, {sum(fate.asked.values())} in pilots asked for now,"
-        f" {fate.unmet} have none"
-    )
-    say(f"  slots    {facts.supply.matching} match it, {facts.supply.with_room} have room for it")
-    say(f"  cycle    {cycle.in_words()}")
-    if facts.frozen:
-        say(f"  frozen   {facts.frozen}", "yellow")
-    for group in facts.groups:
-        for clause in group.clauses:
-            say(f"  {group.group}: {clause}")
+    say(f"  . job          {job.job} of {job.owner}, {size}, {idle}")
+    _tell_gates(passed)
     if fate.group:
         rows = [_row(one) for one in facts.entries]
         show(Sheet(f"Entries of group {fate.group}", _ENTRIES, rows))
+
+
+def _tell_gates(passed: Iterable[Gate]) -> None:
+    for gate in passed:
+        mark, style = _MARKS[gate.open]
+        say(f"  {mark} {gate.name:<12} {gate.text}", style)
+        for line in gate.details[:_MOST_DETAILS]:
+            say(f"                 {line}")
+        if len(gate.details) > _MOST_DETAILS:
+            say(f"                 and {len(gate.details) - _MOST_DETAILS} more (--json has all)")
 
 
 def _row(one: EntryAnswer) -> tuple[str | int, ...]:

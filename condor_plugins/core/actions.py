@@ -22,12 +22,12 @@ from condor_plugins.core.snapshot import PilotCluster
 
 def carry_out(request: Request, current: PilotCluster | None, digest: str) -> Iterator[Action]:
     """Submit the cluster of a request, or bring the attributes of the one that is there in line."""
-    notes = _notes(request)
     if current is None:
         if request.granted:
+            notes = _notes(request)
             yield Submit(request.group, request.entry, digest, request.granted, request.most, notes)
         return
-    changes = tuple(_changes(request, current, notes))
+    changes = tuple(_changes(request, current))
     if changes:
         yield Edit(current.cluster, request.group, request.entry, changes)
     if request.removing:
@@ -35,9 +35,7 @@ def carry_out(request: Request, current: PilotCluster | None, digest: str) -> It
         yield RemoveWaiting(current.cluster, request.group, request.entry, request.removing, reason)
 
 
-def _changes(
-    request: Request, current: PilotCluster, notes: tuple[tuple[str, str], ...]
-) -> Iterator[tuple[str, str]]:
+def _changes(request: Request, current: PilotCluster) -> Iterator[tuple[str, str]]:
     """The ceiling first when pilots are to come, so that none comes beyond it."""
     if request.granted and request.most != current.most:
         yield "JobMaterializeLimit", str(request.most)
@@ -45,7 +43,7 @@ def _changes(
         yield "JobMaterializeMaxIdle", str(request.granted)
     old = (current.wanted, current.granted, current.cut_by)
     if old != (request.wanted, request.granted, limit_names(request)):
-        yield from notes
+        yield from _notes(request)
 
 
 def _notes(request: Request) -> tuple[tuple[str, str], ...]:
@@ -78,18 +76,24 @@ def retire(outdated: Iterable[PilotCluster], why: str, settings: Settings) -> It
 
 def lasting_surplus(
     surplus: Mapping[str, int], before: Memory, now_s: float, settings: Settings
-) -> tuple[Mapping[str, int], Memory]:
+) -> tuple[Mapping[str, int], Mapping[str, tuple[Surplus, ...]]]:
     """How many waiting pilots to take back by key, and what the next cycle has to know."""
-    seen = {key: _continued(before.surplus.get(key), n, now_s) for key, n in surplus.items() if n}
+    seen = {
+        key: _continued(before.surplus.get(key, ()), pilots, now_s)
+        for key, pilots in surplus.items()
+        if pilots
+    }
     ripe = {
         key: min(one.least, settings.max_removals)
-        for key, one in seen.items()
+        for key, steps in seen.items()
+        for one in steps  # the last that is old enough has the most pilots
         if now_s - one.since_s >= settings.remove_after_s
     }
-    return ripe, Memory(seen)
+    return ripe, seen
 
 
-def _continued(before: Surplus | None, surplus: int, now_s: float) -> Surplus:
-    if before is None:
-        return Surplus(now_s, surplus)
-    return Surplus(before.since_s, min(before.least, surplus))
+def _continued(before: Iterable[Surplus], surplus: int, now_s: float) -> tuple[Surplus, ...]:
+    """The steps up to the surplus of now, and a new one if it is more than ever before."""
+    steps = [one for one in before if one.least < surplus]
+    since_s = min((one.since_s for one in before if one.least >= surplus), default=now_s)
+    return (*steps, Surplus(since_s, surplus))

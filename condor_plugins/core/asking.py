@@ -1,59 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The working records of one decision: a kind of job that wants room, a group asking an entry."""
+"""The working records of one decision: jobs that want room, a group that asks an entry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import classad2
 
+from condor_plugins.core.learned import Learned
 from condor_plugins.core.limit_rows import Pair, Rows
 from condor_plugins.core.limits import Limit
 from condor_plugins.core.matching import prototype
 from condor_plugins.core.packing import Bins
 from condor_plugins.core.policy import Entry, Group, Policy
-from condor_plugins.core.snapshot import JobKind, PilotCluster, Snapshot
+from condor_plugins.core.snapshot import PilotCluster, Snapshot
 
 UNMADE = "its pilot cannot be made, see glidein check"
-
-
-@dataclass(slots=True)
-class Want:
-    """Idle jobs of one kind; `left` of them have no room yet."""
-
-    kind: JobKind
-    group: Group | None
-    left: int
-    in_slots: int = 0
-    in_coming: int = 0
-    asked: dict[str, int] = field(default_factory=dict)
-    matching: list[str] = field(default_factory=list)
+# A pilot that waits less than this is as good as there: no entry is faster for a share.
+_LEAST_WAIT_S = 60.0
 
 
 @dataclass(slots=True)
 class Ask:
-    """One group at one entry while the plan is made; `new` pilots are opened one by one.
+    """One group at one entry while the plan is made; `new` slots are opened pilot by pilot.
 
     `shut` says why nothing is asked here at all (a downtime, a pilot that cannot be made).
     Without a `digest` there is no pilot to ask for, and what is in the queue is left alone.
-    `current` is the cluster that carries the request, `outdated` are older ones.
+    `current` is the cluster that carries the request, `outdated` are older ones. `speed`: the
+    share of jobs it gets, beside others (see `speeds`). `spare`: pilots more than the jobs need.
     """
 
+    number: int
     group: Group
     entry: Entry
     digest: str
-    slot_ad: classad2.ClassAd
     limits: list[Limit]
     shut: str
     current: PilotCluster | None
     outdated: list[PilotCluster]
+    speed: float = 1.0
     coming: Bins = field(default_factory=Bins)
     new: Bins = field(default_factory=Bins)
     opened: int = 0
     beyond: int = 0
+    spare: int = 0
 
     @property
     def signature(self) -> str:
-        return f"{self.group.name}/{self.entry.name}/{self.digest}"
+        """Changes when anything does that the match of its pilots rests on."""
+        return f"{self.group.name}/{self.entry.name}/{self.digest or self.entry.ad}"
 
     @property
     def key(self) -> str:
@@ -62,7 +56,16 @@ class Ask:
     @property
     def pilots_in_use(self) -> int:
         """Coming and new pilots that this plan has put jobs into."""
-        return self.coming.started() + self.opened
+        return -(-self.coming.started() // self.entry.nodes) + self.opened
+
+    @property
+    def untouched(self) -> int:
+        """Coming pilots that no job was put into."""
+        return self.coming.untouched() // self.entry.nodes
+
+    @property
+    def present(self) -> int:
+        return self.current.present if self.current else 0
 
     @property
     def waiting(self) -> int:
@@ -73,26 +76,31 @@ class Ask:
         """Waiting pilots that no job needs; a pilot that starts already cannot be taken back."""
         if not self.digest:
             return 0
-        return self.waiting if self.shut else min(self.waiting, self.coming.untouched())
+        if self.shut:
+            return self.waiting
+        return min(self.waiting, max(self.untouched - self.spare, 0))
 
 
-def wants(seen: Snapshot, policy: Policy) -> list[Want]:
-    """Every kind of idle job with its group, large jobs first: they are the hardest to place."""
-    found = [Want(kind, _group_of(kind, policy), kind.count) for kind in seen.kinds]
-    return sorted(
-        found, key=lambda want: (want.kind.each.cpus, want.kind.each.memory_mb), reverse=True
-    )
-
-
-def _group_of(kind: JobKind, policy: Policy) -> Group | None:
-    chosen = (one for one in policy.groups.values() if one.jobs.eval(kind.ad) is True)
-    return next(chosen, None)
-
-
-def asks(seen: Snapshot, policy: Policy, digests: Mapping[Pair, str]) -> list[Ask]:
+def asks(
+    seen: Snapshot, policy: Policy, digests: Mapping[Pair, str], learned: Learned
+) -> list[Ask]:
     """One record for every pair in `digests`; a limit that several share is one row."""
-    rows = Rows(seen, policy, digests)
-    return [_ask(seen, policy, pair, digest, rows) for pair, digest in sorted(digests.items())]
+    maker = _Maker(seen, policy, Rows(seen, policy, digests, learned), speeds(policy, learned))
+    return [maker.ask(number, *pair, digests[pair]) for number, pair in enumerate(sorted(digests))]
+
+
+def speeds(policy: Policy, learned: Learned) -> dict[str, float]:
+    """Shares by entry: weight over cost, times how soon pilots start there.
+
+    An entry of which nothing is known counts as the middle one of the others, so that it is tried.
+    """
+    known = sorted(max(wait_s, _LEAST_WAIT_S) for wait_s in learned.waits_s.values())
+    middle_s = known[len(known) // 2] if known else _LEAST_WAIT_S
+    found = {}
+    for name, entry in policy.entries.items():
+        wait_s = max(learned.waits_s.get(name, middle_s), _LEAST_WAIT_S)
+        found[name] = entry.weight / max(entry.cost, 1e-6) / wait_s
+    return found
 
 
 def pairs(policy: Policy) -> list[tuple[Group, Entry]]:
@@ -105,32 +113,48 @@ def pairs(policy: Policy) -> list[tuple[Group, Entry]]:
     ]
 
 
-def _ask(seen: Snapshot, policy: Policy, pair: Pair, digest: str, rows: Rows) -> Ask:
-    group, entry = policy.groups[pair[0]], policy.entries[pair[1]]
-    mine = rows.of_pair[pair]
-    current = next((one for one in mine if digest in ("", one.digest)), None)
-    ask = Ask(
-        group,
-        entry,
-        digest,
-        prototype(entry, group, seen.now_s),
-        rows.limits(group, entry),
-        _shut(policy, entry, digest, seen.now_s) or _on_hold(current),
-        current,
-        [one for one in mine if digest and one is not current],
-    )
-    # Waiting pilots of older clusters and of a shut entry are taken back; starting ones do come.
-    stays = mine if not digest else [current] if current and not ask.shut else []
-    waiting = sum(one.waiting for one in stays)
-    ask.coming.add(entry.shape, waiting + sum(one.starting for one in mine))
-    return ask
+def slot_ad(ask: Ask, now_s: float) -> classad2.ClassAd:
+    """The slot of a pilot of this request that starts now."""
+    return prototype(ask.entry, ask.group, now_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """What all requests of a decision are made from."""
+
+    seen: Snapshot
+    policy: Policy
+    rows: Rows
+    speed: Mapping[str, float]
+
+    def ask(self, number: int, group_name: str, entry_name: str, digest: str) -> Ask:
+        group, entry = self.policy.groups[group_name], self.policy.entries[entry_name]
+        mine = self.rows.of_pair.get((group_name, entry_name), [])
+        current = next((one for one in mine if digest in ("", one.digest)), None)
+        shut = _shut(self.policy, entry, digest, self.seen.now_s) or _on_hold(current)
+        ask = Ask(
+            number,
+            group,
+            entry,
+            digest,
+            self.rows.limits(group, entry),
+            shut,
+            current,
+            [one for one in mine if digest and one is not current],
+            self.speed[entry_name],
+        )
+        # Waiting pilots of older clusters and of a shut entry are taken back; starting ones come.
+        stays = mine if not digest else [current] if current and not shut else []
+        coming = sum(one.waiting for one in stays) + sum(one.starting for one in mine)
+        ask.coming.add(entry.shape, coming * entry.nodes)
+        return ask
 
 
 def _shut(policy: Policy, entry: Entry, digest: str, now_s: float) -> str:
     if not digest:
         return UNMADE
-    downtime = policy.downtimes.get(entry.name)
-    if downtime and downtime.covers(now_s):
+    downtime = policy.downtime_of(entry, now_s) if policy.downtimes else None
+    if downtime:
         return f"down: {downtime.reason}" if downtime.reason else "down"
     return ""
 

@@ -4,24 +4,17 @@
 What stands in files and in HTCondor's own knobs comes in as values (`Host`), seen by the caller.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from condor_plugins.core.checking_expressions import entry_expressions, group_expressions
+from condor_plugins.core.checking_factory import factory_tables
+from condor_plugins.core.checking_grid import wrong_grid_resource
+from condor_plugins.core.checking_holds import hold_codes
+from condor_plugins.core.checking_limits import limit_checks
 from condor_plugins.core.policy import Credential, Downtime, Entry, Policy
 from condor_plugins.core.reading import Problem, WrongValueError, names, nearest, parse_ad
-
-GRID_TYPES = ("batch", "condor", "arc", "ec2", "gce", "azure")
-# What HTCondor 25.14 ships a <type>_submit.sh for.
-BATCH_TYPES = ("slurm", "pbs", "sge", "lsf", "kubernetes", "flux", "condor", "nqs", "sfapi")
-# Words of a grid_resource: type, and what must follow it.
-_WORDS = {"batch": 2, "condor": 3, "arc": 2, "ec2": 2, "gce": 4, "azure": 2}
-_FOLLOWS = {
-    "batch": "the batch system",
-    "condor": "a schedd and its collector",
-    "gce": "address, project and zone",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +52,28 @@ def paths_to_see(policy: Policy) -> set[str]:
     found = {one.path for one in policy.credentials.values()}
     found |= {policy.settings.token_directory}
     for entry in policy.entries.values():
-        found |= {entry.log_dir, manifest(entry) if entry.pilot_dir else ""}
+        here = _as_seen_here(entry, policy)
+        found |= {here.log_dir, manifest(here) if here.pilot_dir else ""}
     return found - {""}
+
+
+def _as_seen_here(entry: Entry, policy: Policy) -> Entry:
+    """Directories of another host's factory cannot be looked at; its pilot's files are here too."""
+    if not entry.factory:
+        return entry
+    return replace(entry, pilot_dir=policy.settings.pilot_dir, log_dir="")
 
 
 def cross_checks(policy: Policy, knobs: Mapping[str, str], host: Host) -> tuple[Problem, ...]:
     """Every problem beyond those that reading the policy gave; each once."""
     found = [
         *_host(policy, host),
+        *factory_tables(knobs),
         *(one for entry in policy.entries.values() for one in _entry(entry, policy, knobs, host)),
         *(one for entry in policy.entries.values() for one in entry_expressions(entry)),
+        *(one for entry in policy.entries.values() for one in hold_codes(entry)),
         *_groups(policy),
+        *limit_checks(policy, knobs),
         *(one for each in policy.credentials.values() for one in _credential(each, policy, host)),
         *_facilities(policy, knobs),
         *(one for name, each in policy.downtimes.items() for one in _downtime(name, each, host)),
@@ -106,8 +110,8 @@ def _host(policy: Policy, host: Host) -> Iterator[Problem]:
 
 def _entry(entry: Entry, policy: Policy, knobs: Mapping[str, str], host: Host) -> Iterator[Problem]:
     knob = f"GLIDEIN_ENTRY_{entry.name}"
-    wrong = _grid_resource(entry.grid_resource.split(), host.batch_types)
-    if wrong:
+    wrong = wrong_grid_resource(entry.grid_resource.split(), host.batch_types)
+    if wrong and not entry.factory:
         yield Problem(knob, "GridResource", wrong)
     if policy.callback_credential(entry) is None and not _some_broken(policy, "credential"):
         domains = {o.trust_domain for o in policy.credentials.values() if o.purpose == "callback"}
@@ -126,24 +130,11 @@ def _entry(entry: Entry, policy: Policy, knobs: Mapping[str, str], host: Host) -
     if facility and facility not in known:
         text = f"{facility!r} is not in GLIDEIN_FACILITY_NAMES{nearest(facility, known)}"
         yield Problem(knob, "Facility", text)
-    yield from _directories(entry, knob, policy.settings.account, host)
+    yield from _directories(_as_seen_here(entry, policy), knob, policy.settings.account, host)
     used = any(policy.serves(group, entry) for group in policy.groups.values())
     if not used and not _some_broken(policy, "group"):
         text = "no group uses this entry: no Entries expression selects it"
         yield Problem(knob, "", text, "warning")
-
-
-def _grid_resource(words: list[str], more_batch_types: Iterable[str]) -> str:
-    """What is wrong with a grid_resource; empty when nothing is."""
-    kind = words[0] if words else ""
-    if kind not in GRID_TYPES:
-        return f"{kind!r} is no grid type{nearest(kind, GRID_TYPES)}"
-    if len(words) < _WORDS[kind]:
-        return f"{' '.join(words)!r} lacks {_FOLLOWS.get(kind, 'an address')}"
-    known = {*BATCH_TYPES, *more_batch_types}
-    if kind == "batch" and words[1].lower() not in known:
-        return f"this host knows no batch system {words[1]!r}{nearest(words[1], known)}"
-    return ""
 
 
 def _directories(entry: Entry, knob: str, account: str, host: Host) -> Iterator[Problem]:
@@ -155,6 +146,11 @@ def _directories(entry: Entry, knob: str, account: str, host: Host) -> Iterator[
         yield Problem(knob, "PilotDir", text)
     elif state == "hidden":
         yield Problem(knob, "PilotDir", _may_not_look(manifest(entry)), "warning")
+    if not entry.factory:
+        yield from _log_directory(entry, knob, account, host)
+
+
+def _log_directory(entry: Entry, knob: str, account: str, host: Host) -> Iterator[Problem]:
     fact = _seen(host, entry.log_dir)
     if not entry.log_dir:
         yield Problem(knob, "LogDir", "is not given, and GLIDEIN_PILOT_LOG_DIR is not set")
@@ -195,7 +191,8 @@ def _credential(one: Credential, policy: Policy, host: Host) -> Iterator[Problem
         first = policy.callback_credential(alike[0])
         text = f"is never used: {first.name if first else ''} has the same TrustDomain and is first"
         yield Problem(knob, "", text, "warning")
-    yield from _secret(knob, one.path, policy.settings.account, host)
+    if not alike or any(not entry.factory for entry in alike):
+        yield from _secret(knob, one.path, policy.settings.account, host)
 
 
 def _secret(knob: str, path: str, account: str, host: Host) -> Iterator[Problem]:
@@ -225,10 +222,10 @@ def _facilities(policy: Policy, knobs: Mapping[str, str]) -> Iterator[Problem]:
             yield Problem(f"GLIDEIN_FACILITY_{name}", "Credential", text)
 
 
-def _downtime(entry: str, one: Downtime, host: Host) -> Iterator[Problem]:
-    if one.end_s and one.end_s <= host.now_s:
-        text = f"has ended; `glidein up {entry}` removes it"
-        yield Problem(f"GLIDEIN_DOWNTIME_{entry}", "", text, "warning")
+def _downtime(name: str, one: Downtime, host: Host) -> Iterator[Problem]:
+    if one.window(host.now_s) is None:
+        text = f"has ended; `glidein up {name}` removes it"
+        yield Problem(f"GLIDEIN_DOWNTIME_{name}", "", text, "warning")
 
 
 def _some_broken(policy: Policy, kind: str) -> bool:

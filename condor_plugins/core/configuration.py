@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import classad2
 
+from condor_plugins.core.downtimes import UNREADABLE, from_values, spellings, wrong_times
 from condor_plugins.core.errors import Misconfigured
 from condor_plugins.core.policy import Credential, Downtime, Entry, Group, Policy, Settings, Site
 from condor_plugins.core.reading import (
@@ -58,7 +59,7 @@ def read_policy(knobs: Mapping[str, str]) -> Policy:
     sites = reader.objects(SITE, _site)
     credentials = reader.objects(CREDENTIAL, _credential)
     reader.objects(FACILITY, lambda name, values, ad: name)
-    downtimes = reader.downtimes(entries)
+    downtimes = reader.downtimes([*entries, *sites, *(one.site for one in entries.values())])
     reader.unlisted()
     return Policy(
         settings,
@@ -130,20 +131,28 @@ class _Reader:
         self.problems += problems
         self.broken.append(f"{kind.word} {name}")
 
-    def downtimes(self, entries: Mapping[str, Entry]) -> dict[str, Downtime]:
-        """GLIDEIN_DOWNTIME_<entry>; one that does not parse counts as down: the safe side."""
-        by_upper = {name.upper(): name for name in entries}
+    def downtimes(self, known: Iterable[str]) -> dict[str, Downtime]:
+        """GLIDEIN_DOWNTIME_<entry or site>; one that does not parse counts as down: the safe side.
+
+        `known`: names of those that can be used; each gets the downtime under its own spelling.
+        """
+        whose = spellings(known)
+        unused = spellings(self._listed(ENTRY) | self._listed(SITE)).keys() - whose.keys()
         found: dict[str, Downtime] = {}
         for knob in sorted(self.knobs):
-            if not knob.startswith(DOWNTIME.prefix) or knob in _KNOB_NAMES:
+            if not knob.startswith(DOWNTIME.prefix) or knob in _KNOB_NAMES | unused:
                 continue
-            name = by_upper.get(knob.removeprefix(DOWNTIME.prefix))
-            if name is None:
-                if knob.removeprefix(DOWNTIME.prefix) not in self._listed(ENTRY):
-                    self._unknown(knob, DOWNTIME.prefix, entries)
+            if knob in whose:
+                found |= dict.fromkeys(whose[knob], self._downtime(whose[knob][0]))
             else:
-                found[name] = self._object(DOWNTIME, name, _downtime) or _UNREADABLE
+                self._unknown(knob, DOWNTIME.prefix, (each[0] for each in whose.values()))
         return found
+
+    def _downtime(self, name: str) -> Downtime:
+        one = self._object(DOWNTIME, name, lambda _name, values, _ad: from_values(values))
+        for attribute, text in wrong_times(one) if one else ():
+            self.problems.append(Problem(DOWNTIME.prefix + name, attribute, text))
+        return one or UNREADABLE
 
     def unlisted(self) -> None:
         """Knobs that look like ours but are none, and objects that no names knob lists."""
@@ -166,7 +175,6 @@ class _Reader:
 
 
 _KNOB_NAMES = frozenset(knob.name for knob in KNOBS)
-_UNREADABLE = Downtime("its downtime knob cannot be read", 0, 0, "")
 
 
 def _knob_of(field_name: str) -> str:
@@ -184,7 +192,9 @@ def _entry(settings: Settings, name: str, values: dict[str, Any], ad: classad2.C
         values["Site"],
         values["GridResource"],
         values["TrustDomain"],
-        Resources(values["Cpus"], values["Memory"], values["Disk"], values["GPUs"]),
+        Resources(
+            values["Cpus"], values["Memory"], values["Disk"], values["GPUs"], values["Resources"]
+        ),
         values["WallTime"],
         values["IdleTimeout"],
         values["MaxPilots"],
@@ -214,7 +224,7 @@ def _entry(settings: Settings, name: str, values: dict[str, Any], ad: classad2.C
 
 def _codes(text: str) -> tuple[int, ...]:
     """Hold codes as an administrator lists them."""
-    return tuple(int(word) for word in names(text) if word.isdigit())
+    return tuple(int(word) for word in names(text) if word.isdecimal())
 
 
 def _group(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Group:
@@ -238,7 +248,3 @@ def _credential(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Cred
     return Credential(
         name, values["Purpose"], values["Type"], values["TrustDomain"], values["Path"]
     )
-
-
-def _downtime(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Downtime:
-    return Downtime(values["Reason"], values["Start"], values["End"], values["By"], values["Every"])

@@ -3,6 +3,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
+
+# present: pilots in the queue; waiting: in the site's queue, opens as they start; rate: opens in
+# the next minute; other: a reason to send no more at all for now.
+Kind = Literal["present", "waiting", "rate", "other"]
 
 _NO_CEILING = 1 << 30
 
@@ -12,25 +17,39 @@ class Limit:
     """One ceiling. Several requests may share it, so `used` grows while the plan is made.
 
     A row that does not grow (held pilots) is open below its ceiling and shut at it.
+    `kept`: room below the ceiling that is not given now. `figures`: what str() says of it.
     """
 
     name: str
     ceiling: int
     used: int
     grows: bool = True
+    kind: Kind = "present"
+    kept: int = 0
+    figures: str = "{used} of {ceiling}"
 
     @property
     def room(self) -> int:
-        left = max(self.ceiling - self.used, 0)
-        return left if self.grows or left == 0 else _NO_CEILING
+        left = self.ceiling - self.kept - self.used
+        if left <= 0:
+            return 0
+        return left if self.grows else _NO_CEILING
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.used} of {self.ceiling})"
+        used, ceiling = str(self.used), str(self.ceiling)
+        return f"{self.name} ({self.figures.replace('{used}', used).replace('{ceiling}', ceiling)})"
 
 
 def room(limits: Iterable[Limit]) -> int:
-    """The least room that any of them leaves."""
-    return min(limit.room for limit in limits)
+    """The least room that any of them leaves; the innermost question of a plan."""
+    least = _NO_CEILING
+    for limit in limits:
+        some = limit.room
+        if some < least:
+            if some == 0:
+                return 0
+            least = some
+    return least
 
 
 def take(limits: Iterable[Limit], pilots: int) -> None:
@@ -41,5 +60,14 @@ def take(limits: Iterable[Limit], pilots: int) -> None:
 
 
 def cutting(limits: Iterable[Limit]) -> tuple[str, ...]:
-    """The rows that leave nothing, as text with their figures."""
+    """The rows that leave nothing, as text with their figures; the name is what is before " ("."""
     return tuple(str(limit) for limit in limits if limit.room == 0)
+
+
+def stops(limits: Iterable[Limit]) -> bool:
+    """Whether not even a pilot that starts may be replaced.
+
+    A schedd that keeps pilots waiting replaces those that start by itself. Ceilings of pilots
+    present or waiting hold all the same; a rate, a budget or a breaker would be passed.
+    """
+    return any(limit.kind in ("rate", "other") and limit.room == 0 for limit in limits)

@@ -21,9 +21,13 @@ class Bin:
 
 @dataclass(slots=True)
 class Bins:
-    """The slots or pilots of one origin (a kind of slot, the coming pilots of a cluster …)."""
+    """The slots or pilots of one origin (a kind of slot, the coming pilots of a cluster …).
+
+    `full`: bins with no core left; they are not looked at again.
+    """
 
     bins: list[Bin] = field(default_factory=list)
+    full: int = 0
 
     def add(self, free: Resources, count: int) -> None:
         if count > 0:
@@ -39,16 +43,16 @@ class Bins:
 
     def started(self) -> int:
         """How many bins something was placed in."""
-        return sum(one.count for one in self.bins if one.used)
+        return self.full + sum(one.count for one in self.bins if one.used)
 
     def place(self, each: Resources, jobs: int) -> int:
         """Place up to `jobs` jobs of size `each`, into started bins first; how many found room."""
         left = jobs
-        for one in sorted(self.bins, key=lambda one: not one.used):
-            if left == 0:
-                break
-            left -= self._fill(one, each, left)
-        self.bins = [one for one in self.bins if one.count > 0]
+        for used in (True, False):
+            for one in [one for one in self.bins if one.used is used]:
+                if left == 0:
+                    return jobs
+                left -= self._fill(one, each, left)
         return jobs - left
 
     def _fill(self, one: Bin, each: Resources, jobs: int) -> int:
@@ -56,14 +60,24 @@ class Bins:
         if fits == 0:
             return 0
         full, rest = divmod(min(jobs, fits * one.count), fits)
+        one.count -= full + (1 if rest else 0)
+        if one.count == 0:
+            self.bins.remove(one)
         for how_many, times in ((full, fits), (1 if rest else 0, rest)):
             if how_many:
-                self.bins.append(Bin(one.free.less(each, times), how_many, used=True))
-        one.count -= full + (1 if rest else 0)
+                self._keep(one.free.less(each, times), how_many)
         return full * fits + rest
 
+    def _keep(self, free: Resources, count: int) -> None:
+        if free.cpus > 0:
+            self.bins.append(Bin(free, count, used=True))
+        else:
+            self.full += count
 
-def pilots_for(shape: Resources, each: Resources, jobs: int) -> int:
-    """How many empty pilots of `shape` it takes for `jobs` jobs of size `each`; 0 if none fits."""
-    fits = shape.holds(each)
+
+def pilots_for(shape: Resources, each: Resources, jobs: int, nodes: int = 1) -> int:
+    """How many empty pilots of `nodes` slots of `shape` it takes for `jobs` jobs of size `each`;
+    0 if none fits.
+    """
+    fits = shape.holds(each) * nodes
     return -(-jobs // fits) if fits else 0

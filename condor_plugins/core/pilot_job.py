@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import classad2
@@ -29,11 +29,16 @@ _CORES = {
     "sge": "-pe smp {cpus}",
     "lsf": "-n {cpus} -R span[hosts=1]",
 }
+# A held pilot is released after 5, 15 and 45 minutes: all within the default HeldTimeout.
+_RELEASE_AFTER_S, _RELEASE_GROWTH, _MOST_RELEASES = 300, 3, 3
 
 
 @dataclass(frozen=True, slots=True)
 class Factory:
-    """What every pilot of this schedd shares; `files` are the names in the pilot's manifest."""
+    """What every pilot of this schedd shares; `files` are the names in the pilot's manifest.
+
+    `requester`: the schedd whose provisioner asks; empty where that is `schedd` itself.
+    """
 
     schedd: str
     trust_domain: str
@@ -41,13 +46,18 @@ class Factory:
     account: str
     manifest_sha256: str
     files: tuple[str, ...]
+    requester: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PilotJob:
-    """Submit commands of a pilot cluster, without what a request steers (how many)."""
+    """Submit commands of a pilot cluster, without what a request steers (how many).
+
+    `factory`: the schedd that it is submitted to; empty is the local one.
+    """
 
     commands: Mapping[str, str]
+    factory: str = ""
 
     @property
     def digest(self) -> str:
@@ -62,7 +72,7 @@ def render(entry: Entry, group: Group, credential: Credential | None, factory: F
         raise Misconfigured(
             f'no GLIDEIN_CREDENTIAL_ has Purpose "callback" and TrustDomain "{entry.trust_domain}"'
         )
-    if not entry.log_dir:
+    if not entry.log_dir and not entry.factory:
         raise Misconfigured("no LogDir, and GLIDEIN_PILOT_LOG_DIR is not set")
     for name in (entry.name, group.name):
         if not _GOOD_NAME.match(name):
@@ -74,7 +84,8 @@ def render(entry: Entry, group: Group, credential: Credential | None, factory: F
         "grid_resource": entry.grid_resource,
         "executable": f"{entry.pilot_dir}/glidein.sh",
         "transfer_input_files": ", ".join([*files, credential.path]),
-        "initialdir": entry.log_dir,
+        # A directory of the factory is not on this host; there it is set by the factory itself.
+        **({} if entry.factory else {"initialdir": entry.log_dir}),
     }
     commands = {
         "universe": "grid",
@@ -86,14 +97,38 @@ def render(entry: Entry, group: Group, credential: Credential | None, factory: F
         "request_memory": str(entry.shape.memory_mb),
         "request_disk": str(entry.shape.disk_mb * 1024),
         "batch_runtime": str(entry.wall_time_s),
-        "periodic_remove": "JobStatus == 5"
-        f" && time() - EnteredCurrentStatus > {entry.held_timeout_s}",
+        **_periodic_commands(entry),
         **_site_commands(entry),
     }
     # Last, and so in force whatever the entry's Submit says: by these a pilot is found again.
-    ours = {"Entry": entry.name, "Group": group.name, "Site": entry.site}
+    requester = factory.requester or factory.schedd
+    ours = {"Entry": entry.name, "Group": group.name, "Site": entry.site, "Requester": requester}
     marks = {f"MY.Glidein{name}": _unexpanded(classad2.quote(text)) for name, text in ours.items()}
-    return PilotJob(commands | marks)
+    return PilotJob(commands | marks, entry.factory)
+
+
+def _periodic_commands(entry: Entry) -> dict[str, str]:
+    """What HTCondor does with pilots that wait for long or are held.
+
+    QDate is the cluster's, and so is EnteredCurrentStatus until a pilot's first change of state.
+    """
+    since = "max({ JobMaterializeDate ?: QDate, EnteredCurrentStatus })"
+    waits = f"JobStatus == 1 && time() - {since} > {entry.max_wait_s}"
+    held = f"JobStatus == 5 && time() - EnteredCurrentStatus > {entry.held_timeout_s}"
+    if entry.keep_held:
+        held += f" && {_held_by(entry.keep_held)} =!= true"
+    commands = {"periodic_remove": f"({waits}) || ({held})"}
+    if entry.release_held:
+        wait = f"{_RELEASE_AFTER_S} * pow({_RELEASE_GROWTH}, NumSystemHolds - 1)"
+        commands["periodic_release"] = (
+            f"{_held_by(entry.release_held)} && NumSystemHolds >= 1"
+            f" && NumSystemHolds <= {_MOST_RELEASES} && time() - EnteredCurrentStatus > {wait}"
+        )
+    return commands
+
+
+def _held_by(codes: Iterable[int]) -> str:
+    return f"member(HoldReasonCode, {{ {', '.join(str(code) for code in codes)} }})"
 
 
 def pilot_prefix(schedd: str) -> str:
@@ -146,6 +181,7 @@ def description(entry: Entry, group: Group, token_file: str, factory: Factory) -
         "DiskMB": str(shape.disk_mb),
         "WallTimeS": str(entry.wall_time_s),
         "IdleTimeoutS": str(entry.idle_timeout_s),
+        "TailTimeoutS": str(entry.tail_timeout_s),
         "Start": f"({entry.start}) && ({group.start})",
         "ManifestSha256": factory.manifest_sha256,
         "TokenFile": token_file,

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The result of a decision: what is asked where, what cut it, what happens to each kind of job."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from condor_plugins.core.learned import Learned
+from condor_plugins.core.limits import Limit
 from condor_plugins.core.snapshot import Start
 
 SCHEMA_VERSION = 2
@@ -39,8 +41,10 @@ class Request:
 class Fate:
     """What becomes of one kind of idle job: counts of jobs that add up to `count`.
 
+    `settling`: not idle for long enough to be demand.
+
     `asked` gives, by entry, the jobs that new pilots are asked for; `unmet` the rest.
-    `matching`: its group's entries that match.
+    `mask` has a bit for each of `entries` (one for every request of the plan) whose pilots match.
     """
 
     signature: str
@@ -54,7 +58,14 @@ class Fate:
     in_coming: int = 0
     asked: Mapping[str, int] = field(default_factory=dict)
     unmet: int = 0
-    matching: tuple[str, ...] = ()
+    settling: int = 0
+    mask: int = 0
+    entries: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def matching(self) -> tuple[str, ...]:
+        """Its group's entries that match."""
+        return tuple(name for at, name in enumerate(self.entries) if self.mask >> at & 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +126,10 @@ Action = Submit | Edit | RemoveWaiting | RemoveHeld | RemoveCluster
 
 @dataclass(frozen=True, slots=True)
 class Surplus:
-    """Since when (UNIX seconds) at least `least` waiting pilots have been in surplus."""
+    """Since when (UNIX seconds) at least `least` waiting pilots have been in surplus.
+
+    A cycle remembers several: fewer for a longer time, more for a shorter one.
+    """
 
     since_s: float
     least: int
@@ -130,11 +144,16 @@ class Starts:
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """Failures of an entry in a row. `opened_s` 0: closed; `trips` makes the waits grow."""
+    """Failures of an entry in a row. `opened_s` 0: closed; `trips` makes the waits grow.
+
+    `since_s`: start of the first pilot that failed. `judged_s`: end of the last one judged.
+    """
 
     failures: int = 0
     trips: int = 0
     opened_s: float = 0.0
+    since_s: float = 0.0
+    judged_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +165,10 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How large the world was: idle cores wanted by jobs, cores in use, glideins, and when."""
+    """How large the world was: idle cores wanted by jobs, glideins, and when (UNIX seconds)."""
 
     at_s: float = 0.0
     idle_cores: int = 0
-    busy_cores: int = 0
     glideins: int = 0
 
 
@@ -163,7 +181,7 @@ class Memory:
     (UNIX seconds, count) pairs. `doubt` says since when and what vanished, if that is unconfirmed.
     """
 
-    surplus: Mapping[str, Surplus] = field(default_factory=dict)
+    surplus: Mapping[str, tuple[Surplus, ...]] = field(default_factory=dict)
     at_s: float = 0.0
     starts: Mapping[str, Starts] = field(default_factory=dict)
     breakers: Mapping[str, Breaker] = field(default_factory=dict)
@@ -175,16 +193,32 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a decision rested on, for those who explain it; it is kept nowhere.
+
+    `limits`: by (group, entry) the rows that its request has to pass, as this decision left them.
+    """
+
+    limits: Mapping[tuple[str, str], Sequence[Limit]] = field(default_factory=dict)
+    learned: Learned = field(default_factory=Learned)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """One decision. `frozen` says why nothing is changed in this cycle, and is empty otherwise."""
+    """One decision. `frozen` says why nothing is changed in this cycle, and is empty otherwise.
+
+    `doubt` says what vanished and is not believed yet: nothing is removed, requests do not fall.
+    """
 
     now_s: float
     frozen: str = ""
+    doubt: str = ""
     requests: tuple[Request, ...] = ()
-    fates: tuple[Fate, ...] = ()
+    fates: Sequence[Fate] = ()
     actions: tuple[Action, ...] = ()
     memory: Memory = field(default_factory=Memory)
     problems: tuple[str, ...] = ()
+    grounds: Grounds = field(default_factory=Grounds, compare=False, repr=False)
 
     def jobs(self) -> int:
         """All idle jobs, those of no group too."""

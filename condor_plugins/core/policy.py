@@ -36,6 +36,9 @@ class Settings:
     join_timeout_s: int
     collector_settle_s: int
     timeout_s: int
+    record_dir: str = ""
+    record_keep: int = 1440
+    schedds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +124,25 @@ class Downtime:
     every_s: int = 0
 
     def covers(self, now_s: float) -> bool:
-        if now_s < self.start_s:
-            return False
-        since_s = now_s - self.start_s
-        return self.end_s == 0 or (since_s % self.every_s if self.every_s else since_s) < (
-            self.end_s - self.start_s
-        )
+        window = self.window(now_s)
+        return window is not None and window[0] <= now_s
+
+    def window(self, now_s: float) -> tuple[int, int] | None:
+        """Start and end (0: open) of the one that is on or comes next; None: it is over."""
+        if not self.end_s:
+            return self.start_s, 0
+        late_s = now_s - self.end_s
+        turns = int(late_s // self.every_s) + 1 if self.every_s and late_s >= 0 else 0
+        start_s, end_s = (at_s + turns * self.every_s for at_s in (self.start_s, self.end_s))
+        return (start_s, end_s) if end_s > now_s else None
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The whole configuration; `broken` names objects that are configured but cannot be used."""
+    """The whole configuration; `broken` names objects that are configured but cannot be used.
+
+    `downtimes`: by the name of an entry or of a site; one of a site is one of all its entries.
+    """
 
     settings: Settings
     entries: Mapping[str, Entry]
@@ -142,6 +153,11 @@ class Policy:
     problems: tuple[Problem, ...]
     sites: Mapping[str, Site] = field(default_factory=dict)
 
+    def tags(self) -> tuple[str, ...]:
+        """Names of the custom resources that any entry has."""
+        found = {tag for entry in self.entries.values() for tag, _ in entry.shape.extra}
+        return tuple(sorted(found))
+
     def serves(self, group: Group, entry: Entry) -> bool | None:
         """Whether the group's Entries expression holds in the entry's ad; None: neither way.
 
@@ -149,6 +165,16 @@ class Policy:
         """
         value = _with(entry.ad, group.entries).eval("_Serves")
         return value if isinstance(value, bool) else None
+
+    def downtimes_of(self, entry: Entry) -> dict[str, Downtime]:
+        """Those that concern an entry by whose they are: its own, its site's."""
+        whose = dict.fromkeys((entry.name, entry.site))
+        return {name: self.downtimes[name] for name in whose if name in self.downtimes}
+
+    def downtime_of(self, entry: Entry, now_s: float) -> Downtime | None:
+        """The one because of which an entry is not asked now."""
+        mine = self.downtimes_of(entry).values()
+        return next((one for one in mine if one.covers(now_s)), None)
 
     def callback_credential(self, entry: Entry) -> Credential | None:
         """The first credential with which this entry's pilots join the pool."""

@@ -161,9 +161,22 @@ def _typed(attribute: Attribute, ad: classad2.ClassAd, name: str) -> Value:
             return value
         case "string" if isinstance(value, str):
             return _choice(attribute, value)
-        case "record" if isinstance(value, classad2.ClassAd):
-            return {_attribute_name(key): value.lookup(key) for key in value}
+        case "record" | "amounts" if isinstance(value, classad2.ClassAd):
+            return _nested(attribute, value)
     raise WrongValueError(f"should be {_an(_named(attribute.kind))}, is {ad.lookup(name)}")
+
+
+def _nested(attribute: Attribute, ad: classad2.ClassAd) -> Value:
+    if attribute.kind == "amounts":
+        return tuple(sorted((_attribute_name(key), _amount(ad, key)) for key in ad))
+    return {_attribute_name(key): ad.lookup(key) for key in ad}
+
+
+def _amount(ad: classad2.ClassAd, name: str) -> int:
+    value = ad.eval(name)
+    if not isinstance(value, int) or isinstance(value, bool | classad2.Value) or value < 0:
+        raise WrongValueError(f"{name} should be a whole number, is {ad.lookup(name)}")
+    return value
 
 
 def _attribute_name(name: str) -> str:
@@ -179,7 +192,12 @@ def _choice(attribute: Attribute, value: str) -> str:
 
 
 def _named(kind: Kind) -> str:
-    names_of = {"integer": "whole number", "real": "number", "record": "nested ad in [ ]"}
+    names_of = {
+        "integer": "whole number",
+        "real": "number",
+        "record": "nested ad in [ ]",
+        "amounts": "nested ad of whole numbers",
+    }
     return names_of.get(kind, kind)
 
 

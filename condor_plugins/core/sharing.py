@@ -1,46 +1,195 @@
 # SPDX-License-Identifier: Apache-2.0
 """Share the jobs without room over the entries that match them: each job is asked for once."""
 
-from collections.abc import Sequence
+import heapq
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from math import ceil
 
-from condor_plugins.core.asking import Ask, Want
-from condor_plugins.core.limits import room, take
-from condor_plugins.core.matching import Matcher
+from condor_plugins.core.asking import Ask
+from condor_plugins.core.limits import Limit, room, take
 from condor_plugins.core.packing import pilots_for
-from condor_plugins.core.supply import matches, spread
+from condor_plugins.core.resources import Resources, unused_cores
+from condor_plugins.core.supply import bits, least_served
+from condor_plugins.core.wanting import Want
+
+# Partly filled requests looked at for one kind of job: more cost more than they save.
+_MOST_PARTLY_FILLED = 8
+# Requests that are told of jobs beyond their limits, one for many kinds: a figure for people.
+_MOST_TOLD, _MANY = 3, 500
+# Kinds of rows that do not open when waiting pilots start, or a minute later.
+_FOR_GOOD = frozenset({"present", "other"})
 
 
-def share(wants: Sequence[Want], asks: Sequence[Ask], matcher: Matcher) -> None:
-    """Open new pilots for what is left, evenly over matching entries, none beyond its limits."""
-    for want in wants:
-        if want.group is None:
-            continue
-        matching = [ask for ask in asks if ask.group is want.group and matches(matcher, want, ask)]
-        want.matching = [ask.entry.name for ask in matching]
-        open_asks = [ask for ask in matching if not ask.shut]
-        spread(want, open_asks, _ask_for)
-        _count_beyond(want, open_asks)
+class Sharing:
+    """Opens new pilots, at the least served entry first, none beyond its limits.
 
+    Bit masks over the requests: `_open` can take a pilot, `_living` will be able to when waiting
+    pilots have started, `_partly` have new pilots with room left.
+    """
 
-def _ask_for(ask: Ask, want: Want, jobs: int) -> int:
-    """Place jobs into pilots this plan opened already, then open more up to the limits."""
-    each = want.kind.each
-    placed = ask.new.place(each, jobs)
-    pilots = min(pilots_for(ask.entry.shape, each, jobs - placed), room(ask.limits))
-    if pilots:
+    def __init__(self, asks: Sequence[Ask], max_unused: float) -> None:
+        self._asks = asks
+        self._max_unused = max_unused
+        self._living = sum(1 << ask.number for ask in asks if _lives(ask))
+        self._open = self._living
+        self._partly = 0
+        self._shapes: dict[Resources, int] = defaultdict(int)
+        for ask in asks:
+            self._shapes[ask.entry.shape] |= 1 << ask.number
+        self._queues: dict[int, list[tuple[tuple[float, int], int]]] = {}
+        self._rows: dict[int, int] = defaultdict(int)
+        self._unmet: dict[int, list[tuple[Resources, int]]] = defaultdict(list)
+
+    def share(self, wants: Sequence[Want]) -> None:
+        """Ask for all of them, each job once."""
+        for want in wants:
+            if not (want.left and want.mask):
+                continue
+            if not (self._open or self._partly):  # nothing is open to anybody any more
+                self._unmet[want.mask].append((want.size.each, want.left))
+                continue
+            self._ask_for(want)
+            if want.left:
+                self._unmet[self._fitting(want)].append((want.size.each, want.left))
+        self._tell_unmet()
+
+    def _ask_for(self, want: Want) -> None:
+        """Entries that fit less well come into question once the better ones are full for good."""
+        pool, tried = self._fitting(want), 0
+        while want.left and pool != tried:
+            self._fill_started(want, pool)
+            self._open_pilots(want, pool)
+            pool, tried = self._fitting(want), pool
+
+    def _fill_started(self, want: Want, pool: int) -> None:
+        for number in self._started(pool):
+            if want.left:
+                ask = self._asks[number]
+                self._book(want, ask, ask.new.place(want.each, want.left))
+
+    def _started(self, pool: int) -> list[int]:
+        """Requests with partly filled new pilots; those that turned out full are forgotten."""
+        found = []
+        for number in bits(pool & self._partly):
+            if self._asks[number].new.bins:
+                found.append(number)
+            else:
+                self._partly &= ~(1 << number)
+            if len(found) == _MOST_PARTLY_FILLED:
+                break
+        return found
+
+    def _open_pilots(self, want: Want, pool: int) -> None:
+        queue = self._queue(pool)
+        while want.left and queue:
+            served, number = queue[0]
+            ask = self._asks[number]
+            if not self._open >> number & 1:
+                heapq.heappop(queue)
+            elif served != (now := least_served(ask)):
+                heapq.heapreplace(queue, (now, number))
+            else:
+                self._open_some(want, ask, len(queue))
+
+    def _queue(self, pool: int) -> list[tuple[tuple[float, int], int]]:
+        """The requests of a pool, least served first; kept, as many kinds share a pool."""
+        queue = self._queues.get(pool)
+        if queue is None:
+            queue = [(least_served(self._asks[n]), n) for n in bits(pool & self._open)]
+            heapq.heapify(queue)
+            self._queues[pool] = queue
+        return queue
+
+    def _open_some(self, want: Want, ask: Ask, others: int) -> None:
+        """A part of what is needed, so that the others come round; all of it for the only one."""
+        entry = ask.entry
+        needed = pilots_for(entry.shape, want.each, want.left, entry.nodes)
+        part = needed if others == 1 else max(needed // (2 * others), 1)
+        pilots = min(part, room(ask.limits))
+        if pilots <= 0:
+            self._close(ask)
+            return
         take(ask.limits, pilots)
         ask.opened += pilots
-        ask.new.add(ask.entry.shape, pilots)
-        placed += ask.new.place(each, jobs - placed)
-    if placed:
-        want.asked[ask.entry.name] = want.asked.get(ask.entry.name, 0) + placed
-    return placed
+        ask.new.add(entry.shape, pilots * entry.nodes)
+        self._partly |= 1 << ask.number
+        self._book(want, ask, ask.new.place(want.each, want.left))
+
+    def _close(self, ask: Ask) -> None:
+        """No room: then there is none either for the others that share the row that is full."""
+        for row in ask.limits:
+            if row.room == 0:
+                sharers = self._sharers(row)
+                self._open &= ~sharers
+                if row.kind in _FOR_GOOD:
+                    self._living &= ~sharers
+
+    def _sharers(self, row: Limit) -> int:
+        """The requests that have to pass a row."""
+        if not self._rows:
+            for ask in self._asks:
+                for one in ask.limits:
+                    self._rows[id(one)] |= 1 << ask.number
+        return self._rows[id(row)]
+
+    def _book(self, want: Want, ask: Ask, jobs: int) -> None:
+        if jobs:
+            want.left -= jobs
+            want.asked[ask.entry.name] = want.asked.get(ask.entry.name, 0) + jobs
+
+    def _fitting(self, want: Want) -> int:
+        """The requests to ask: those whose pilots the jobs fill well, if one of them lives.
+
+        A well fitting entry with a full queue is waited for; that is no reason to waste another's.
+        """
+        tiers = want.size.tiers
+        if tiers is None:
+            tiers = want.size.tiers = self._by_fit(want.size.each)
+        able = want.mask & self._living
+        for mask in tiers:
+            if able & mask:
+                return want.mask & mask
+        return want.mask
+
+    def _by_fit(self, each: Resources) -> list[int]:
+        """Masks of requests: first all that fit well enough, then the others by their fit."""
+        unused = sorted((unused_cores(shape, each), mask) for shape, mask in self._shapes.items())
+        well = sum(mask for part, mask in unused if part <= self._max_unused)
+        return [well, *(mask for part, mask in unused if part > self._max_unused)]
+
+    def _tell_unmet(self) -> None:
+        """Pilots that would have been opened for the rest if no limit held."""
+        for pool, unmet in self._unmet.items():
+            told = self._told(pool, _MOST_TOLD if len(unmet) < _MANY else 1)
+            for ask in told:
+                holds, nodes = ask.entry.shape.holds, ask.entry.nodes * len(told)
+                pilots = sum(jobs / (nodes * fits) for each, jobs in unmet if (fits := holds(each)))
+                ask.beyond += ceil(pilots - 1e-9)
+
+    def _told(self, pool: int, most: int) -> list[Ask]:
+        open_asks = (self._asks[number] for number in bits(pool) if not self._asks[number].shut)
+        return list(islice(open_asks, most))
 
 
-def _count_beyond(want: Want, asks: list[Ask]) -> None:
-    """Pilots that would have been opened for the rest if no limit held."""
-    left = want.left
-    for number, ask in enumerate(asks):
-        portion = -(-left // (len(asks) - number))
-        ask.beyond += pilots_for(ask.entry.shape, want.kind.each, portion)
-        left -= portion
+def _lives(ask: Ask) -> bool:
+    """Whether it may be asked now or once waiting pilots have started."""
+    if ask.shut or ask.speed <= 0:
+        return False
+    return all(one.room > 0 for one in ask.limits if one.kind in _FOR_GOOD)
+
+
+def hedge(asks: Sequence[Ask], percent: int, waits_s: Mapping[str, float], least_s: float) -> None:
+    """Some pilots more where they wait long: the last ones of many start late.
+
+    Where a pilot starts within `least_s`, or jobs are unmet for a limit, there is nothing to win.
+    """
+    for ask in asks:
+        if ask.shut or waits_s.get(ask.entry.name, 0.0) < least_s:
+            continue
+        ask.spare = ask.pilots_in_use * percent // 100
+        more = min(max(ask.spare - ask.untouched, 0), room(ask.limits))
+        if more:
+            take(ask.limits, more)
+            ask.opened += more

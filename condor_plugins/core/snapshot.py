@@ -102,6 +102,8 @@ class Snapshot:
     """The world at `now_s` (UNIX seconds). `failed`: queries without an answer, in plain words.
 
     `ended`: pilots that ended by themselves since the memory of the last cycle was written.
+    `jobs_run`: users' jobs are known to run (asked only when none is idle).
+    `unheard`: like `failed`, of queries without which the decision is as good.
     """
 
     now_s: float
@@ -111,3 +113,5 @@ class Snapshot:
     collector_age_s: float | None = None
     failed: tuple[str, ...] = ()
     ended: tuple[End, ...] = ()
+    unheard: tuple[str, ...] = ()
+    jobs_run: bool = False

@@ -7,7 +7,7 @@ The checks, ``docs/knobs.md`` and ``config.d/50-glidein-defaults.conf`` are made
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["integer", "real", "boolean", "string", "names", "expression", "record"]
+Kind = Literal["integer", "real", "boolean", "string", "names", "expression", "record", "amounts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,24 @@ KNOBS = (
         "names",
         "",
         "The facilities with an HTTP API: names of GLIDEIN_FACILITY_<name> knobs.",
+    ),
+    Knob(
+        "GLIDEIN_SCHEDDS",
+        "names",
+        "",
+        "Schedds whose idle jobs are demand: names as the collector has them, or ALL for every one that takes vanilla jobs; empty is the schedd of this host.",
+    ),
+    Knob(
+        "GLIDEIN_REQUESTERS",
+        "string",
+        "[ ]",
+        'On a factory: other Access Points\' accounts and what each may ask for, [ account = [ Entries = { "A" }; MaxIdlePilots = 20; MaxPilots = 100; LogDir = "/log" ] ].',
+    ),
+    Knob(
+        "GLIDEIN_OFFERS",
+        "string",
+        "[ ]",
+        'On a factory: what a requester\'s pilot must be, by entry, [ A = [ GridResource = "batch slurm"; BatchQueue = "regular" ] ]; also BatchProject, BatchExtraSubmitArgs, PilotDir, and the most WallTime and Memory.',
     ),
     Knob(
         "GLIDEIN_PERIOD",
@@ -165,8 +183,8 @@ KNOBS = (
     Knob(
         "GLIDEIN_HEDGE",
         "integer",
-        "20",
-        "So many more pilots than the jobs need are kept waiting, as the last ones of many start late; what is left is taken back when the jobs have found room.",
+        "75",
+        "Where pilots wait for minutes, so many more than the jobs need are kept waiting, as the last ones of many start late; what is left is taken back when the jobs have found room.",
         "percent",
         0,
     ),
@@ -235,6 +253,20 @@ KNOBS = (
         0,
     ),
     Knob(
+        "GLIDEIN_RECORD_DIR",
+        "string",
+        "",
+        "Directory where every cycle leaves what it saw and decided, for `glidein replay`; empty is none. A file holds the idle jobs' attributes and all GLIDEIN_ knobs, and is readable by the account condor only.",
+    ),
+    Knob(
+        "GLIDEIN_RECORD_KEEP",
+        "integer",
+        "1440",
+        "So many files are kept in GLIDEIN_RECORD_DIR, a day of cycles; the oldest are deleted.",
+        "files",
+        1,
+    ),
+    Knob(
         "GLIDEIN_TIMEOUT",
         "integer",
         "20",
@@ -278,7 +310,7 @@ ENTRY = ObjectKind(
         Attribute("GPUs", "integer", "0", "GPUs of one pilot. Not offered to jobs yet.", "GPUs", 0),
         Attribute(
             "Resources",
-            "record",
+            "amounts",
             "[]",
             "Custom resources of one pilot, for jobs with Request<Tag>: [ Tag = 2 ].",
         ),

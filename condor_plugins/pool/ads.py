@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Foreign ads become our values, once and here."""
 
+from collections.abc import Sequence
+
 import classad2
 
 from condor_plugins.core.resources import Resources
@@ -16,6 +18,10 @@ SLOT_BASE = (
     "Memory",
     "Disk",
     "GPUs",
+    "TotalSlotCpus",
+    "TotalSlotMemory",
+    "TotalSlotDisk",
+    "TotalSlotGPUs",
     "Requirements",
     "Start",
     "WithinResourceLimits",
@@ -49,13 +55,14 @@ def word(ad: classad2.ClassAd, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def job_kind(row: classad2.ClassAd) -> JobKind:
+def job_kind(row: classad2.ClassAd, tags: Sequence[str] = ()) -> JobKind:
     """A row of a GroupBy query. A job without a size counts as one core."""
     sizes = Resources(
         max(whole(row, "RequestCpus", 1), 1),
         max(whole(row, "RequestMemory"), 0),
         -(-max(whole(row, "RequestDisk"), 0) // 1024),
         max(whole(row, "RequestGPUs"), 0),
+        _amounts(row, "Request", tags),
     )
     names = sorted(likeness(row), key=str.lower)
     signature = "\n".join(f"{name}={row.lookup(name)}" for name in names)
@@ -68,11 +75,8 @@ def likeness(row: classad2.ClassAd) -> list[str]:
     return [name for name in row if name.lower() not in _ROW_ONLY]
 
 
-def slot(ad: classad2.ClassAd) -> Slot:
-    """A slot ad of the collector."""
-    free = Resources(
-        whole(ad, "Cpus"), whole(ad, "Memory"), whole(ad, "Disk") // 1024, whole(ad, "GPUs")
-    )
+def slot(ad: classad2.ClassAd, tags: Sequence[str] = ()) -> Slot:
+    """A slot ad of the collector; `tags`: the custom resources that count."""
     names = sorted((name for name in ad if name.lower() not in _OWN_NAME), key=str.lower)
     signature = "\n".join(f"{name}={_like(ad, name)}" for name in names)
     return Slot(
@@ -80,10 +84,27 @@ def slot(ad: classad2.ClassAd) -> Slot:
         word(ad, "GLIDEIN_Entry"),
         word(ad, "GLIDEIN_Group"),
         word(ad, "GLIDEIN_Pilot"),
-        free,
+        _room(ad, "", tags),
         signature,
         ad,
+        _room(ad, "TotalSlot", tags),
     )
+
+
+def _room(ad: classad2.ClassAd, prefix: str, tags: Sequence[str]) -> Resources:
+    return Resources(
+        whole(ad, f"{prefix}Cpus"),
+        whole(ad, f"{prefix}Memory"),
+        whole(ad, f"{prefix}Disk") // 1024,
+        whole(ad, f"{prefix}GPUs"),
+        _amounts(ad, prefix, tags),
+    )
+
+
+def _amounts(ad: classad2.ClassAd, prefix: str, tags: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    """Those of the custom resources that the ad has any of."""
+    found = ((tag, whole(ad, f"{prefix}{tag}")) for tag in tags)
+    return tuple((tag, amount) for tag, amount in found if amount > 0)
 
 
 def _like(ad: classad2.ClassAd, name: str) -> str:

@@ -29,6 +29,15 @@ class Collector:
             )
         return found
 
+    def schedds(self) -> list[str]:
+        """Names of the schedds that take vanilla jobs."""
+        self.queries += 1
+        with asking("schedds"):
+            ads = self._collector.query(
+                htcondor2.AdType.Schedd, "MaxJobsRunning =!= 0", ["Name", "MaxJobsRunning"]
+            )
+        return sorted(str(ad["Name"]) for ad in ads)
+
     def glidein_slots(self) -> list[classad2.ClassAd]:
         """All slots of glideins, dynamic ones too, in a few attributes (for people)."""
         attributes = ["Name", "GLIDEIN_Entry", "GLIDEIN_Group", "GLIDEIN_Pilot", "State"]

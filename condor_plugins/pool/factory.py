@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pilots that this schedd can submit: rendered from entries, groups and the packed files."""
+"""The pilots that can be submitted: rendered from entries, groups and the packed files."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ from condor_plugins.core.asking import pairs
 from condor_plugins.core.errors import Misconfigured
 from condor_plugins.core.limit_rows import Pair
 from condor_plugins.core.pilot_job import Factory, PilotJob, render
-from condor_plugins.core.policy import Policy
+from condor_plugins.core.policy import Entry, Policy
 from condor_plugins.core.reading import Problem
 
 MAY_NOT_READ = "this account may not read it; every account should be able to"
@@ -43,7 +43,7 @@ def render_pilots(policy: Policy, schedd: str, trust_domain: str) -> Pilots:
         try:
             if policy.serves(group, entry) is None:
                 raise Misconfigured(f"Entries of group {group.name} is neither true nor false here")
-            factory = _factory(policy, entry.pilot_dir, schedd, trust_domain)
+            factory = _factory(policy, entry, schedd, trust_domain)
             jobs[pair] = render(entry, group, policy.callback_credential(entry), factory)
             digests[pair] = jobs[pair].digest
         except Misconfigured as err:
@@ -51,10 +51,12 @@ def render_pilots(policy: Policy, schedd: str, trust_domain: str) -> Pilots:
     return Pilots(jobs, digests, tuple(dict.fromkeys(problems)))
 
 
-def _factory(policy: Policy, pilot_dir: str, schedd: str, trust_domain: str) -> Factory:
+def _factory(policy: Policy, entry: Entry, schedd: str, trust_domain: str) -> Factory:
+    """Another host's PilotDir cannot be read here: GLIDEIN_PILOT_DIR holds the same files."""
     settings = policy.settings
-    digest, files = _manifest(pilot_dir)
-    return Factory(schedd, trust_domain, settings.collector, settings.account, digest, files)
+    digest, files = _manifest(settings.pilot_dir if entry.factory else entry.pilot_dir)
+    where = entry.factory or schedd
+    return Factory(where, trust_domain, settings.collector, settings.account, digest, files, schedd)
 
 
 def _manifest(pilot_dir: str) -> tuple[str, tuple[str, ...]]:

@@ -2,56 +2,120 @@
 """Look once: the queries of one cycle become one frozen Snapshot.
 
 The number of queries does not depend on how many jobs, kinds, slots or pilots there are: one for
-demand, one for slots, up to three for pilots, one for the collector.
+demand (and one more where no job is idle) of each schedd, one for slots, up to three for pilots of
+each factory and one for those that ended, one for the collector.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import classad2
 
 from condor_plugins.core.errors import TryAgain
 from condor_plugins.core.expressions import needed_of_itself, needed_of_target
-from condor_plugins.core.policy import Policy
-from condor_plugins.core.snapshot import JobKind, Slot, Snapshot
-from condor_plugins.pool.ads import JOB_SIZES, SLOT_BASE, job_kind, likeness, slot
+from condor_plugins.core.policy import Policy, Settings
+from condor_plugins.core.snapshot import End, JobKind, PilotCluster, Slot, Snapshot
+from condor_plugins.pool.ads import JOB_SIZES, SLOT_BASE, likeness, slot
 from condor_plugins.pool.collector import Collector
-from condor_plugins.pool.pilots import pilots_of, without_dead
+from condor_plugins.pool.pilots import Pilots, ended, pilots_of, without_dead
 from condor_plugins.pool.schedd import Schedd
+from condor_plugins.pool.sources import added_up, kinds_at, source_names
 
 Answer = TypeVar("Answer")
 
 
-def observe(schedd: Schedd, collector: Collector, policy: Policy, now_s: float) -> Snapshot:
-    """The world as it is now. A query without an answer stands in `failed`; the others are used."""
+def observe(
+    schedd: Schedd, collector: Collector, policy: Policy, now_s: float, since_s: float = 0.0
+) -> Snapshot:
+    """The world as it is now. A query without an answer stands in `failed`; the others are used.
+
+    `since_s`: when the last look was; 0 is never, and what has ended since is not asked.
+    """
     failed: list[str] = []
-    kinds = _ask(failed, lambda: _kinds(schedd, policy)) or ()
-    slots = _ask(failed, lambda: _slots(collector, kinds)) or ()
+    unheard: list[str] = []
+    wanted = policy.settings.schedds
+    sources = _ask(failed, lambda: source_names(wanted, schedd.name, collector)) or ()
+    kinds = _kinds(schedd, sources, policy, failed)
+    jobs_run = not failed and (bool(kinds) or _any_runs(schedd, sources, failed))
+    slots = _ask(failed, lambda: _slots(collector, kinds, policy.tags())) or ()
     joined = frozenset(one.pilot for one in slots if one.pilot)
-    pilots = _ask(failed, lambda: pilots_of(schedd, policy.settings, joined, now_s))
+    clusters: list[PilotCluster] = []
+    ends: list[End] = []
+    for name in _factories(schedd, policy):
+        look = partial(_pilots, schedd, name, policy.settings, joined, now_s)
+        if pilots := _ask(failed, look, name):
+            slots = without_dead(slots, pilots.alive, schedd.at(name).name)
+            clusters += (replace(one, factory=name) for one in pilots.clusters)
+            if pilots.clusters and since_s:  # where no pilot cluster is, no pilot was
+                account = policy.settings.account
+                look_back = partial(ended, schedd.at(name), account, since_s, now_s)
+                ends += _ask(unheard, look_back, name) or ()
     age_s = _ask(failed, lambda: collector.age_s(now_s))
-    clusters = pilots.clusters if pilots else ()
-    if pilots:
-        slots = without_dead(slots, pilots.alive, schedd.name)
-    return Snapshot(now_s, kinds, slots, clusters, age_s, tuple(failed))
+    return Snapshot(
+        now_s,
+        kinds,
+        slots,
+        tuple(clusters),
+        age_s,
+        failed=tuple(failed),
+        ended=tuple(ends),
+        unheard=tuple(unheard),
+        jobs_run=jobs_run,
+    )
 
 
-def _ask(failed: list[str], query: Callable[[], Answer]) -> Answer | None:
+def _ask(failed: list[str], query: Callable[[], Answer], schedd: str = "") -> Answer | None:
+    """The answer; a failure is noted with the name of the schedd, where it is not the local one."""
     try:
         return query()
     except TryAgain as err:
-        failed.append(str(err))
+        failed.append(f"{err} ({schedd})" if schedd else str(err))
         return None
 
 
-def _kinds(schedd: Schedd, policy: Policy) -> tuple[JobKind, ...]:
+def _factories(schedd: Schedd, policy: Policy) -> list[str]:
+    """The schedds that pilots are submitted to; the local one has no name and is always asked."""
+    named = {one.factory for one in policy.entries.values()} - {"", schedd.name}
+    return ["", *sorted(named)]
+
+
+def _pilots(
+    schedd: Schedd, name: str, settings: Settings, joined: frozenset[str], now_s: float
+) -> Pilots:
+    return pilots_of(schedd.at(name), settings, joined, now_s)
+
+
+def _runs(schedd: Schedd, remote: str) -> bool:
+    return schedd.at(remote).has_running_jobs()
+
+
+def _any_runs(schedd: Schedd, sources: Iterable[str], failed: list[str]) -> bool:
+    for name in sources:
+        remote = "" if name == schedd.name else name
+        if _ask(failed, partial(_runs, schedd, remote), remote):
+            return True
+    return False
+
+
+def _kinds(
+    schedd: Schedd, sources: Iterable[str], policy: Policy, failed: list[str]
+) -> tuple[JobKind, ...]:
     """Idle jobs grouped by every attribute that can decide their match.
 
     The schedd adds what these expressions refer to, through several levels, and groups by that
     too (seen with 25.14.1: jobs that differ only two references away come as different rows).
     """
-    attributes = {"Requirements", "Owner", *JOB_SIZES, *_wanted_of_jobs(policy)}
-    return tuple(job_kind(row) for row in schedd.idle_jobs(attributes))
+    tags = policy.tags()
+    sizes = {*JOB_SIZES, *(f"Request{tag}" for tag in tags)}
+    attributes = {"Requirements", "Owner", *sizes, *_wanted_of_jobs(policy)}
+    kinds: list[JobKind] = []
+    for name in sources:
+        remote = "" if name == schedd.name else name
+        found = _ask(failed, partial(kinds_at, schedd, remote, attributes, tags), remote)
+        kinds += found or ()
+    return added_up(kinds)
 
 
 def kind_of(job: classad2.ClassAd, kinds: Iterable[JobKind]) -> JobKind | None:
@@ -80,12 +144,12 @@ def _wanted_of_jobs(policy: Policy) -> set[str]:
     return wanted
 
 
-def _slots(collector: Collector, kinds: Iterable[JobKind]) -> tuple[Slot, ...]:
+def _slots(collector: Collector, kinds: Iterable[JobKind], tags: Sequence[str]) -> tuple[Slot, ...]:
     """Slots with what these jobs look at; the collector adds what their own Start refers to."""
-    wanted = set(SLOT_BASE)
+    wanted = {*SLOT_BASE, *tags, *(f"TotalSlot{tag}" for tag in tags)}
     for kind in _distinct(kinds):
         wanted |= needed_of_target(kind.ad, ["Requirements"])
-    return tuple(slot(row) for row in collector.slots(wanted))
+    return tuple(slot(row, tags) for row in collector.slots(wanted))
 
 
 def _distinct(kinds: Iterable[JobKind]) -> list[JobKind]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pilots in the queue and in the collector, put together by cluster."""
 
+import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import classad2
 
 from condor_plugins.core.pilot_job import pilot_prefix
 from condor_plugins.core.policy import Settings
-from condor_plugins.core.snapshot import PilotCluster, Slot
+from condor_plugins.core.snapshot import End, PilotCluster, Slot, Start
 from condor_plugins.pool.ads import whole, word
 from condor_plugins.pool.schedd import Schedd
 
@@ -31,6 +32,11 @@ _MAY_HAVE_SLOT = frozenset({_WAITING, _RUNNING, _SUSPENDED})
 _FACTORY_HELD = 1
 _FACTORY_SPENT = frozenset({2, -1})
 _MOST_REASONS = 500
+_MOST_STARTS = 20
+_JUST_NOW_S = 60
+# What has ended before is no news to anybody, however long nobody has looked.
+_OLDEST_END_S = 3600
+_MOST_ENDS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +50,9 @@ class Pilots:
 def pilots_of(schedd: Schedd, settings: Settings, joined: frozenset[str], now_s: float) -> Pilots:
     """What is in the queue; `joined` are names of pilots seen in the collector."""
     cluster_ads = schedd.pilot_clusters(settings.account, _CLUSTER_ATTRIBUTES)
-    ads = schedd.pilots(settings.account) if cluster_ads or joined else []
-    tally = _Tally(_numbers(joined, pilot_prefix(schedd.name)), now_s - settings.join_timeout_s)
+    ads = schedd.pilots() if cluster_ads or joined else []
+    mine = _numbers(joined, pilot_prefix(schedd.name))
+    tally = _Tally(mine, now_s, settings.join_timeout_s)
     for ad in ads:
         tally.add(ad)
     reasons = _reasons(schedd, settings.account, tally.states)
@@ -53,16 +60,36 @@ def pilots_of(schedd: Schedd, settings: Settings, joined: frozenset[str], now_s:
     return Pilots(frozenset(tally.alive), clusters)
 
 
+def ended(schedd: Schedd, account: str, since_s: float, now_s: float) -> tuple[End, ...]:
+    """Pilots that ended by themselves between two looks, each seen by one look only.
+
+    One that the queue never heard of as running came and went between two polls: it ran for 0 s.
+    """
+    begin_s = int(max(since_s, now_s - _OLDEST_END_S))
+    ads = schedd.ended_pilots(account, range(begin_s, int(now_s)), _MOST_ENDS)
+    return tuple(_end(ad) for ad in ads)
+
+
+def _end(ad: classad2.ClassAd) -> End:
+    ended_s = whole(ad, "CompletionDate")
+    ran_s = max(ended_s - whole(ad, "JobCurrentStartDate", ended_s), 0)
+    return End(word(ad, "GlideinGroup"), word(ad, "GlideinEntry"), float(ended_s), float(ran_s))
+
+
 class _Tally:
     """Counts of pilots by cluster, taken one ad at a time."""
 
-    def __init__(self, joined: set[str], young_since_s: float) -> None:
+    def __init__(self, joined: set[str], now_s: float, join_timeout_s: float) -> None:
         self.states: dict[int, Counter[int]] = defaultdict(Counter)
         self.starting: Counter[int] = Counter()
         self.lost: Counter[int] = Counter()
+        self.submitted: Counter[int] = Counter()
+        self.longest_wait_s: dict[int, float] = defaultdict(float)
         self.alive: set[str] = set()
+        self._starts: dict[int, list[tuple[int, int]]] = defaultdict(list)
         self._joined = joined
-        self._young_since_s = young_since_s
+        self._now_s = now_s
+        self._young_since_s = now_s - join_timeout_s
 
     def add(self, ad: classad2.ClassAd) -> None:
         cluster, state = int(ad["ClusterId"]), int(ad["JobStatus"])
@@ -73,6 +100,25 @@ class _Tally:
         if state == _RUNNING and number not in self._joined:
             young = int(ad["EnteredCurrentStatus"]) >= self._young_since_s
             (self.starting if young else self.lost)[cluster] += 1
+        made_s = ad.get("JobMaterializeDate")
+        if made_s is not None:
+            self._time(cluster, state, made_s, ad["EnteredCurrentStatus"])
+
+    def _time(self, cluster: int, state: int, made_s: int, entered_s: int) -> None:
+        """QDate is the cluster's, the same for all of its pilots; until a pilot changes its state
+        for the first time, so is EnteredCurrentStatus (seen with 25.14.1).
+        """
+        self.submitted[cluster] += made_s > self._now_s - _JUST_NOW_S
+        if state == _RUNNING:
+            self._starts[cluster].append((entered_s, made_s))
+        elif state == _WAITING:
+            # One that was held and released waits since then.
+            wait_s = self._now_s - max(made_s, entered_s)
+            self.longest_wait_s[cluster] = max(self.longest_wait_s[cluster], wait_s)
+
+    def newest_starts(self, cluster: int) -> tuple[Start, ...]:
+        newest = heapq.nlargest(_MOST_STARTS, self._starts[cluster])
+        return tuple(Start(float(at_s), float(max(at_s - made_s, 0))) for at_s, made_s in newest)
 
 
 def _cluster(
@@ -99,6 +145,9 @@ def _cluster(
         cut_by=word(ad, "GlideinLimit"),
         hold_reasons=reasons.get(number, ()),
         on_hold=paused == _FACTORY_HELD,
+        submitted=tally.submitted[number],
+        starts=tally.newest_starts(number),
+        longest_wait_s=tally.longest_wait_s[number],
     )
 
 

@@ -2,28 +2,53 @@
 """The plan of the last cycle as a JSON file, for people's commands and the next cycle."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from condor_plugins.core.plan import SCHEMA_VERSION, Memory, Plan, Surplus
+from condor_plugins.core.plan import SCHEMA_VERSION, Fate, Memory, Plan
+from condor_plugins.pool.decoding import decoded
 from condor_plugins.pool.files import write_atomically
 
 _NAME = "plan.json"
+# Of a fate: what only the decision itself can read.
+_LONG = frozenset({"signature", "mask", "entries"})
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
     """The plan as plain values, with its schema version; actions carry their sort as `do`."""
-    document = asdict(plan)
-    document["actions"] = [{"do": type(one).__name__} | asdict(one) for one in plan.actions]
-    return {"schema": SCHEMA_VERSION} | document
+    long = {
+        "fates": _fates(plan.fates),
+        "actions": [{"do": type(one).__name__} | plain(one) for one in plan.actions],
+    }
+    names = [one.name for one in fields(Plan) if one.name not in {*long, "grounds"}]
+    short = {name: plain(getattr(plan, name)) for name in names}
+    return {"schema": SCHEMA_VERSION} | short | long
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, mappings and sequences as what JSON knows."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _fates(fates: Iterable[Fate]) -> list[dict[str, Any]]:
+    """There may be ten thousand, and all that is kept of them is plain already."""
+    names = [one.name for one in fields(Fate) if one.name not in _LONG]
+    values_of = attrgetter(*names)
+    return [dict(zip(names, values_of(fate), strict=True)) for fate in fates]
 
 
 def write_plan(state_dir: str, plan: Plan, outcomes: Sequence[Mapping[str, str]]) -> None:
     """Replace the file of the last cycle. `outcomes`: what became of each action."""
     document = plan_document(plan) | {"outcomes": list(outcomes)}
-    write_atomically(Path(state_dir, _NAME), json.dumps(document) + "\n")
+    text = json.dumps(document, separators=(",", ":"), check_circular=False)
+    write_atomically(Path(state_dir, _NAME), text + "\n")
 
 
 def read_plan(state_dir: str) -> dict[str, Any]:
@@ -37,11 +62,6 @@ def read_plan(state_dir: str) -> dict[str, Any]:
 
 
 def read_memory(state_dir: str) -> Memory:
-    """What the last cycle left for this one; empty when it cannot be read, which only delays."""
-    try:
-        surplus = read_plan(state_dir)["memory"]["surplus"]
-        return Memory({
-            key: Surplus(float(one["since_s"]), int(one["least"])) for key, one in surplus.items()
-        })
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return Memory()
+    """What the last cycle left for this one; what of it cannot be read is left out, and delays."""
+    found = decoded(Memory, read_plan(state_dir).get("memory"))
+    return found if isinstance(found, Memory) else Memory()

@@ -19,6 +19,7 @@ def attributes(plan: Plan, outcomes: Sequence[Outcome], took_s: float) -> Iterat
         "GlideinCycleTime": int(plan.now_s),
         "GlideinCycleSeconds": round(took_s, 3),
         "GlideinCycleResult": _result(plan, len(failed)),
+        "GlideinDoubt": plan.doubt,
         "GlideinProblems": [
             *plan.problems,
             *(f"{one.group}/{one.entry}: {one.failed}" for one in failed),
@@ -42,7 +43,9 @@ def attributes(plan: Plan, outcomes: Sequence[Outcome], took_s: float) -> Iterat
 def _result(plan: Plan, failed: int) -> str:
     if plan.frozen:
         return f"frozen: {plan.frozen}"
-    return f"{failed} of {len(plan.actions)} actions failed" if failed else "ok"
+    if failed:
+        return f"{failed} of {len(plan.actions)} actions failed"
+    return f"doubt: {plan.doubt}" if plan.doubt else "ok"
 
 
 def _request(one: Request) -> classad2.ClassAd:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Summary: Refuse a description that lacks something; say who this pilot is.
 # Reads:   the description's lines in GLIDEIN_FACTS
-# Writes:  GLIDEIN_Node
+# Writes:  GLIDEIN_Node, TailTimeoutS if it is not there
 # Exit:    0 go on; 10 the description is wrong
 set -eu
 . "$GLIDEIN_LIB/facts.sh"
@@ -18,6 +18,10 @@ for name in Cpus MemoryMB DiskMB WallTimeS IdleTimeoutS; do
     0* | *[!0-9]* | ??????????*) give_up 10 "$name should be a whole number above 0, is '$value'" ;;
     esac
 done
+case $(get_fact TailTimeoutS) in
+'') put_fact TailTimeoutS "$(get_fact IdleTimeoutS)" ;;
+0* | *[!0-9]* | ??????????*) give_up 10 "TailTimeoutS should be a whole number above 0, is '$(get_fact TailTimeoutS)'" ;;
+esac
 case $(get_fact TokenFile) in
 .* | */*) give_up 10 "TokenFile should be the name of a file without a directory" ;;
 esac
@@ -33,7 +37,7 @@ wrong=$(awk -F '\t' 'FNR == NR && $0 != "" && (NF < 2 || $1 !~ /^[A-Za-z_][A-Za-
     ' "$GLIDEIN_FACTS")
 [ -z "$wrong" ] || give_up 10 "the description is wrong: $wrong"
 
-known=' Collector TrustDomain Schedd Site Entry Group Cpus MemoryMB DiskMB WallTimeS IdleTimeoutS Start ManifestSha256 TokenFile DebugLevel '
+known=' Collector TrustDomain Schedd Site Entry Group Cpus MemoryMB DiskMB WallTimeS IdleTimeoutS TailTimeoutS Start ManifestSha256 TokenFile DebugLevel '
 awk -F '\t' -v known="$known" '$1 != "" && $1 !~ /^Attr\./ && !index(known, " " $1 " ") { print $1 }' \
     "$GLIDEIN_FACTS" | while read -r name; do
     say "note: this pilot does not know '$name' of the description and ignores it"

@@ -22,8 +22,10 @@ free_mb=$(df -Pk . | awk 'NR == 2 { print int($4 / 1024) }')
 reserved_mb=$((free_mb - $(get_fact DiskMB)))
 [ "$reserved_mb" -ge 0 ] || reserved_mb=0
 
-# The startd looks at its idle limit when it sends its ad: four looks within the limit.
-update_s=$(($(get_fact IdleTimeoutS) / 4))
+# The startd looks at its idle limit when it sends its ad: four looks within the shorter limit.
+shorter_s=$(get_fact TailTimeoutS)
+[ "$shorter_s" -lt "$(get_fact IdleTimeoutS)" ] || shorter_s=$(get_fact IdleTimeoutS)
+update_s=$((shorter_s / 4))
 [ "$update_s" -ge 5 ] || update_s=5
 [ "$update_s" -le 120 ] || update_s=120
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Summary: Run condor_master until it leaves by itself, its time is up, or a signal comes.
-# Reads:   condor_config GLIDEIN_ToDie GLIDEIN_End_S IdleTimeoutS Collector; GLIDEIN_JOIN_TIMEOUT_S (default 180)
+# Reads:   condor_config GLIDEIN_ToDie GLIDEIN_End_S IdleTimeoutS TailTimeoutS Collector; GLIDEIN_JOIN_TIMEOUT_S (default 180)
 # Writes:  GLIDEIN_Leave_Reason GLIDEIN_Served_S
 # Exit:    0 left as planned; 34 started, but the collector shows no slot; 60 the master died;
 #          61 no startd became ready; 70 told to leave
@@ -13,6 +13,7 @@ set -eu
 collector=$(get_fact Collector) die_s=$(get_fact GLIDEIN_ToDie)
 vacate_s=$(($(get_fact GLIDEIN_End_S) - die_s - 8))
 join_limit_s=${GLIDEIN_JOIN_TIMEOUT_S:-180} joined='' told='' master=''
+stay_s=$(get_fact IdleTimeoutS) tail_s=$(get_fact TailTimeoutS)
 # once is enough: signals that come while a trap runs have upset both dash and bash
 trap 'trap "" TERM INT HUP; told=TERM; [ -z "$master" ] || kill -QUIT "$master" 2>/dev/null || :' TERM INT HUP
 
@@ -61,6 +62,14 @@ see_joined() { # true once the collector shows the slot, or does not let pilots 
 }
 deaths() { cat log/MasterLog 2>/dev/null | grep -c 'The STARTD (pid [0-9]*) [ed][xi]'; } # exited, died
 startd_left() { tail -n 5 log/EventLog 2>/dev/null | grep -q EP_SHUTDOWN; }
+# A glidein that has run jobs is there for no new ones: from its first job on TailTimeout holds.
+# Told by HUP: nobody may command these daemons, not even we.
+shorten_stay() {
+    for starter_log in log/StarterLog.slot*; do [ -e "$starter_log" ] || return 0; done
+    printf 'STARTD_NOCLAIM_SHUTDOWN = %s\n' "$tail_s" >>condor_config
+    stay_s=$tail_s
+    kill -HUP "$master" 2>/dev/null || :
+}
 not_joined() {
     stop_master QUIT 5
     logged EP_READY EventLog ||
@@ -84,6 +93,7 @@ while running && [ -z "$told" ]; do
         nap 0.2
     else
         nap 2
+        [ "$tail_s" -ge "$stay_s" ] || shorten_stay
         if startd_left; then # condor_off ends the startd alone: the master would stay for nothing
             stop_master TERM 8
         fi
@@ -100,7 +110,7 @@ put_fact GLIDEIN_Served_S $(($(date +%s) - began_s))
 
 [ -z "$told" ] || exit 70
 if logged 'No resources have been claimed for' StartLog; then
-    leave_because "no work for $(get_fact IdleTimeoutS) s"
+    leave_because "no work for $stay_s s"
 fi
 leave_because "the pool asked for it (condor_off, condor_drain)"
 case $code in

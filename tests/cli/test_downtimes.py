@@ -13,7 +13,7 @@ from condor_plugins.core.policy import Downtime
 from condor_plugins.pool.configuration import Place
 from condor_plugins.pool.files import in_turn
 from tests.cli.conftest import Run
-from tests.cli.pretended import NOW_S, Pretended
+from tests.cli.pretended import KNOBS, NOW_S, Pretended
 
 
 def downtimes(world: Pretended) -> dict[str, Downtime]:
@@ -96,11 +96,103 @@ def test_times_that_make_no_sense(glidein: Run, world: Pretended, options: list[
     assert not world.downtime_file.exists()
 
 
-def test_an_unknown_entry_is_told_its_nearest_name(glidein: Run) -> None:
+def test_an_unknown_name_is_told_its_nearest_name(glidein: Run) -> None:
     for command in (["down", "Perlmuter", "--reason", "x"], ["up", "Perlmuter"]):
         said = glidein(*command)
         assert said.code == 2
-        assert "'Perlmuter' is no entry; did you mean Perlmutter?" in said.err
+        assert "'Perlmuter' is neither an entry nor a site; did you mean Perlmutter?" in said.err
+
+
+def test_a_site_goes_down_with_all_its_entries(glidein: Run, world: Pretended) -> None:
+    world.knobs["GLIDEIN_ENTRY_HIGHMEM"] = KNOBS["GLIDEIN_ENTRY_HIGHMEM"].replace("NERSC", "Other")
+    said = glidein("down", "nersc", "--reason", "cooling", "--for", "1h")
+    assert said.out.startswith("Site NERSC is down until 2026-11-18 12:06: cooling\n")
+    assert "GLIDEIN_DOWNTIME_NERSC = [" in world.downtime_file.read_text()
+    facts = {one["name"]: one for one in glidein("entries", "--json").facts["entries"]}
+    assert facts["Perlmutter"]["state"] == "down"
+    assert facts["Perlmutter"]["down_site"] == "NERSC"
+    assert facts["Highmem"]["state"] == "ready"
+    assert "down with site NERSC: cooling" in " ".join(glidein("entries").out.split())
+    assert glidein("up", "NERSC").out.startswith("Site NERSC is up.")
+    assert downtimes(world) == {}
+
+
+def test_an_entry_is_told_that_its_site_is_down_still(glidein: Run, world: Pretended) -> None:
+    glidein("down", "NERSC", "--reason", "x")
+    said = glidein("up", "Perlmutter")
+    assert said.out == (
+        "Entry Perlmutter is up already: it has no downtime.\n"
+        "Its site NERSC has a downtime of its own: glidein up NERSC\n"
+    )
+
+
+def test_a_name_of_an_entry_and_a_site_means_both(glidein: Run, world: Pretended) -> None:
+    world.knobs |= {
+        "GLIDEIN_ENTRY_NAMES": "Perlmutter Highmem nersc",
+        "GLIDEIN_ENTRY_NERSC": KNOBS["GLIDEIN_ENTRY_HIGHMEM"].replace("NERSC", "Else"),
+    }
+    said = glidein("down", "NERSC", "--reason", "x")
+    assert said.out.startswith("Entry and site nersc is down until glidein up nersc: x\n")
+    facts = glidein("entries", "--json").facts["entries"]
+    assert {one["name"]: one["state"] for one in facts} == {
+        "Perlmutter": "down",
+        "Highmem": "down",
+        "nersc": "down",
+    }
+    assert glidein("up", "Nersc", "--json").facts == {
+        "schema": 1,
+        "entry": "nersc",
+        "site": "NERSC",
+        "file": str(world.downtime_file),
+        "changed": True,
+    }
+    assert downtimes(world) == {}
+
+
+@pytest.mark.parametrize(("name", "knob"), [("T2-US", "T2-US"), ("file", "FILE")])
+def test_a_site_whose_name_makes_no_knob(
+    glidein: Run, world: Pretended, name: str, knob: str
+) -> None:
+    world.knobs["GLIDEIN_ENTRY_HIGHMEM"] = KNOBS["GLIDEIN_ENTRY_HIGHMEM"].replace("NERSC", knob)
+    said = glidein("down", name, "--reason", "x")
+    assert said.code == 2
+    assert f"GLIDEIN_DOWNTIME_{knob} can be no knob: put the entries of site {knob}" in said.err
+
+
+def test_a_downtime_that_comes_back(glidein: Run, world: Pretended) -> None:
+    again = ["down", "Perlmutter", "--reason", "weekly", "--for", "4h", "--every", "7d"]
+    said = glidein(*again, "--from", "2026-11-16T08:00Z")
+    assert said.out.startswith(
+        "Entry Perlmutter is down from 2026-11-23 08:00 until 2026-11-23 12:00"
+        ", and again every 7 d: weekly\n"
+    )
+    assert downtimes(world)["Perlmutter"].every_s == 7 * 86400
+    facts = glidein("entries", "--json").facts["entries"][0]
+    assert (facts["state"], facts["down_from_s"]) == ("ready", 1795420800)
+    assert (facts["down_until_s"], facts["down_every_s"]) == (1795435200, 7 * 86400)
+    told = " ".join(glidein("entries").out.split())
+    assert "08:00 until 2026-11-23 12:00, every 7 d" in told
+    before = world.downtime_file.read_text()
+    assert glidein(*again, "--from", "2026-11-16T08:00Z").code == 0
+    assert world.downtime_file.read_text() == before
+    glidein("down", "Perlmutter", "--reason", "weekly", "--for", "4h")
+    assert downtimes(world)["Perlmutter"].every_s == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--every", "7d"],
+        ["--every", "4h", "--for", "4h"],
+        ["--every", "0", "--for", "4h"],
+        ["--every", "often", "--for", "4h"],
+    ],
+)
+def test_turns_that_make_no_sense(glidein: Run, world: Pretended, options: list[str]) -> None:
+    said = glidein("down", "Perlmutter", "--reason", "x", *options)
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+    assert not world.downtime_file.exists()
 
 
 def test_an_entry_that_cannot_be_used_needs_no_downtime(glidein: Run, world: Pretended) -> None:
@@ -163,7 +255,7 @@ def test_lines_of_others_stay() -> None:
 def add_twenty(path: Path, worker: int) -> None:
     for number in range(20):
         downtime = Downtime("x", 0, 0, "me")
-        change(path, 20, partial(with_downtime, entry=f"E{worker}_{number}", downtime=downtime))
+        change(path, 20, partial(with_downtime, name=f"E{worker}_{number}", downtime=downtime))
 
 
 def test_writers_at_once_do_not_lose_a_line(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def test_a_cluster_stands_for_its_first_idle_job(glidein: Run, world: Pretended)
 def test_what_is_no_job_is_a_usage_error(glidein: Run, text: str) -> None:
     said = glidein("why", "--", text)
     assert said.code == 2
-    assert said.err.startswith("glidein: Invalid value for 'JOB'")
+    assert said.err.startswith("glidein: Invalid value for 'JOB|ENTRY|GROUP'")
     assert said.err.count("\n") == 1
 
 
@@ -215,6 +215,46 @@ def test_the_table_says_the_same(glidein: Run, world: Pretended) -> None:
     world.jobs = [job(12, process) for process in range(40)]
     world.clusters = (pilots("Perlmutter", running=6),)
     out = glidein("why", "12.0").out
-    assert "  alike    40 idle jobs: 0 have room in slots" in out
+    assert "  + alike        40 idle jobs: 40 idle for long enough\n" in out
+    assert "  . slots        0 match, 0 have room: for 0 jobs\n" in out
     assert "entry Perlmutter MaxPilots is reached (6 of 6)" in out
-    assert all(len(line) <= 120 for line in out.splitlines()[2:])
+    assert all(len(line) <= 120 for line in out.partition("Entries of group")[2].splitlines())
+
+
+def test_jobs_that_are_not_idle_for_long_enough(glidein: Run, world: Pretended) -> None:
+    world.knobs["GLIDEIN_SETTLE"] = "600"
+    world.jobs = [job(12)]
+    assert conclusion(glidein) == (
+        "Job 12.0 waits because it is not yet demand: 1 of 1 job like it have not been idle for"
+        " GLIDEIN_SETTLE."
+    )
+    facts = glidein("why", "12.0", "--json").facts
+    (alike,) = [gate for gate in facts["gates"] if gate["name"] == "alike"]
+    assert (alike["open"], alike["counts"]) == (False, {"jobs": 1, "settling": 1})
+
+
+def test_an_entry_that_fits_badly_is_said_to_be_for_others(glidein: Run, world: Pretended) -> None:
+    """A pilot of Perlmutter holds one such job and leaves six of eight cores idle."""
+    world.jobs = [job(12, process, RequestMemory=15_000) for process in range(40)]
+    assert (
+        "entry Perlmutter is for jobs that fit it better (75 % of a pilot's cores would stay idle,"
+        " GLIDEIN_MAX_UNUSED is 50)" in conclusion(glidein)
+    )
+
+
+def test_the_gates_of_a_job_come_in_order(glidein: Run, world: Pretended) -> None:
+    world.jobs = [job(12)]
+    facts = glidein("why", "12.0", "--json").facts
+    assert [(gate["name"], gate["open"]) for gate in facts["gates"]] == [
+        ("group", True),
+        ("alike", True),
+        ("slots", None),
+        ("entries", True),
+        ("coming", None),
+        ("asked", None),
+        ("unmet", True),
+        ("governor", True),
+        ("provisioner", True),
+    ]
+    assert facts["why"]["fate"]["matching"] == ["Highmem", "Perlmutter"]
+    assert {"mask", "entries", "signature"}.isdisjoint(facts["why"]["fate"])

@@ -24,7 +24,7 @@ def waiting(pilots: int) -> PilotCluster:
 
 
 def surplus_since(age_s: float, least: int) -> Memory:
-    return Memory({KEY: Surplus(NOW_S - age_s, least)})
+    return Memory({KEY: (Surplus(NOW_S - age_s, least),)})
 
 
 def changes(plan: Plan) -> dict[str, str]:
@@ -69,7 +69,7 @@ def test_less_demand_stops_new_pilots_at_once_and_removes_none_yet() -> None:
     plan = choose(policy([entry()]), [kind(8)], clusters=(waiting(5),))
     assert changes(plan)["JobMaterializeMaxIdle"] == "1"
     assert (of(plan).surplus, removed(plan)) == (4, 0)
-    assert plan.memory == Memory({KEY: Surplus(NOW_S, 4)})
+    assert plan.memory.surplus == {KEY: (Surplus(NOW_S, 4),)}
 
 
 def test_surplus_that_lasted_is_removed() -> None:
@@ -94,7 +94,7 @@ def test_only_what_was_surplus_all_the_time_is_removed() -> None:
 def test_surplus_that_was_needed_in_between_begins_anew() -> None:
     wanted = policy([entry()])
     needed = choose(wanted, [kind(40)], clusters=(waiting(5),), before=surplus_since(290, 4))
-    assert needed.memory == Memory()
+    assert needed.memory.surplus == {}
     again = choose(wanted, clusters=(waiting(5),), before=needed.memory, now_s=NOW_S + 60)
     assert removed(again) == 0
 
@@ -124,7 +124,7 @@ def test_a_downtime_takes_back_waiting_pilots_by_the_same_rules() -> None:
     first = choose(down, [kind(40)], clusters=(waiting(5),))
     assert (changes(first)["JobMaterializeMaxIdle"], removed(first)) == ("0", 0)
     assert changes(first)["GlideinLimit"] == '"down"'
-    later = choose(down, clusters=(waiting(5),), before=first.memory, now_s=NOW_S + 300)
+    later = choose(down, [kind(40)], clusters=(waiting(5),), before=first.memory, now_s=NOW_S + 300)
     assert [one.reason for one in later.actions if isinstance(one, RemoveWaiting)] == [
         "down: power"
     ]
@@ -198,3 +198,17 @@ def test_of_two_equal_clusters_the_older_is_kept() -> None:
     plan = choose(policy([entry()]), [kind(16)], clusters=here)
     assert {one.cluster for one in plan.actions if isinstance(one, RemoveWaiting)} == {9}
     assert of(plan).granted == 2
+
+
+def test_surplus_that_grows_is_removed_step_by_step() -> None:
+    steps = (Surplus(NOW_S - 400, 1), Surplus(NOW_S - 310, 3), Surplus(NOW_S - 100, 4))
+    plan = choose(policy([entry()]), clusters=(waiting(5),), before=Memory({KEY: steps}))
+    assert removed(plan) == 3
+    assert plan.memory.surplus == {KEY: (*steps, Surplus(NOW_S, 5))}
+
+
+def test_surplus_that_falls_keeps_the_time_of_what_is_left() -> None:
+    steps = (Surplus(NOW_S - 400, 1), Surplus(NOW_S - 200, 4))
+    before = Memory({KEY: steps})
+    plan = choose(policy([entry()]), [kind(16)], clusters=(waiting(5),), before=before)
+    assert plan.memory.surplus == {KEY: (Surplus(NOW_S - 400, 1), Surplus(NOW_S - 200, 3))}

@@ -5,6 +5,7 @@ import pytest
 
 from condor_plugins.core.configuration import read_policy, usable_policy
 from condor_plugins.core.errors import Misconfigured
+from condor_plugins.core.policy import Downtime
 from condor_plugins.core.table import KNOBS
 
 ENTRY = 'Site = "N"\nGridResource = "batch slurm"\nCpus = 8\nMemory = 16000\nWallTime = 3600\n'
@@ -98,6 +99,80 @@ def test_a_downtime_shuts_its_entry() -> None:
 def test_a_downtime_without_an_end_lasts() -> None:
     policy = read_policy(KNOB_TEXTS | {"GLIDEIN_DOWNTIME_NORTH": 'Reason = "power"'})
     assert policy.downtimes["North"].covers(1e12)
+
+
+def test_a_downtime_comes_back() -> None:
+    """On for the first 20 of every 100 seconds, from 1000 on."""
+    one = Downtime("weekly", 1000, 1020, "root", 100)
+    assert [now_s for now_s in range(900, 1300) if one.covers(now_s)] == [
+        *range(1000, 1020),
+        *range(1100, 1120),
+        *range(1200, 1220),
+    ]
+    assert one.window(900) == one.window(1019) == (1000, 1020)
+    assert one.window(1020) == one.window(1119.5) == (1100, 1120)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "now_s", "window"),
+    [
+        (10, 0, 5, (10, 0)),
+        (10, 0, 99, (10, 0)),
+        (10, 20, 19, (10, 20)),
+        (10, 20, 20, None),
+    ],
+)
+def test_the_window_of_a_downtime(
+    start_s: int, end_s: int, now_s: float, window: tuple[int, int] | None
+) -> None:
+    assert Downtime("x", start_s, end_s, "root").window(now_s) == window
+
+
+def test_a_downtime_of_a_site_is_one_of_its_entries() -> None:
+    knobs = {
+        "GLIDEIN_DOWNTIME_N": 'Reason = "cooling"\nStart = 100\nEnd = 200',
+        "GLIDEIN_DOWNTIME_NORTH": 'Reason = "power"\nStart = 150\nEnd = 300',
+    }
+    policy = read_policy(KNOB_TEXTS | knobs)
+    assert policy.problems == ()
+    north = policy.entries["North"]
+    found = [policy.downtime_of(north, now_s) for now_s in (99, 100, 150, 199, 299, 300)]
+    assert [one.reason if one else "" for one in found] == [
+        "",
+        "cooling",
+        "power",
+        "power",
+        "power",
+        "",
+    ]
+
+
+def test_a_site_is_the_same_however_it_is_spelled() -> None:
+    knobs = {
+        "GLIDEIN_ENTRY_NORTH": ENTRY.replace('"N"', '"abc"'),
+        "GLIDEIN_ENTRY_SOUTH": ENTRY.replace('"N"', '"ABC"'),
+        "GLIDEIN_DOWNTIME_ABC": 'Reason = "x"',
+    }
+    policy = read_policy(KNOB_TEXTS | knobs)
+    assert all(policy.downtime_of(one, 1) for one in policy.entries.values())
+
+
+@pytest.mark.parametrize(
+    ("times", "problem"),
+    [
+        ("Every = 100", "Every: End is not given: it would be down all the time"),
+        ("End = 100; Every = 100", "Every: is 100 s, not longer than the downtime (100 s)"),
+        ("Start = 100; End = 100", "End: is 100, not after Start (100)"),
+    ],
+)
+def test_times_of_a_downtime_that_make_no_sense(times: str, problem: str) -> None:
+    assert shown(GLIDEIN_DOWNTIME_NORTH=f"[ {times} ]") == [f"GLIDEIN_DOWNTIME_North: {problem}"]
+
+
+def test_a_downtime_that_comes_back_all_the_time_is_one() -> None:
+    policy = read_policy(KNOB_TEXTS | {"GLIDEIN_DOWNTIME_NORTH": "[ Start = 5; Every = 100 ]"})
+    covers = [policy.downtimes["North"].covers(now_s) for now_s in (4, 5, 1e9)]
+    assert covers == [False, True, True]
 
 
 def test_a_downtime_that_does_not_parse_counts_as_down() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condor_plugins.core.plan import Edit, Memory, Plan
-from condor_plugins.core.policy import Downtime, Policy
+from condor_plugins.core.policy import Downtime, Policy, Site
 from condor_plugins.core.resources import Resources
 from condor_plugins.core.snapshot import JobKind
 from tests.core.building import (
@@ -40,19 +40,35 @@ _KINDS = st.lists(
 )
 _SHAPES = st.builds(Resources, st.integers(1, 16), st.integers(1000, 32_000), st.just(20_000))
 _CEILINGS = st.integers(0, 30)
+_WEIGHTS = st.sampled_from([0.5, 1.0, 3.0])
 
 
 @st.composite
 def _policies(draw: st.DrawFn) -> Policy:
-    """Up to three entries, of which one may be down, and two groups with any ceilings."""
+    """Up to three entries, of which one may be down, two groups, a site: any weights and limits."""
     entries = [
-        entry(f"E{n}", shape=shape, max_pilots=draw(_CEILINGS), max_idle_pilots=draw(_CEILINGS))
+        entry(
+            f"E{n}",
+            shape=shape,
+            site="S",
+            weight=draw(_WEIGHTS),
+            max_pilots=draw(_CEILINGS),
+            max_idle_pilots=draw(_CEILINGS),
+        )
         for n, shape in enumerate(draw(st.lists(_SHAPES, min_size=1, max_size=3)))
     ]
-    groups = [group("g", 'Project == "x"', max_pilots=draw(_CEILINGS)), group("h")]
-    ceilings = settings(max_pilots=draw(_CEILINGS), max_idle_pilots=draw(_CEILINGS))
+    groups = [
+        group("g", 'Project == "x"', max_pilots=draw(_CEILINGS), weight=draw(_WEIGHTS)),
+        group("h", max_pilots_per_entry=draw(_CEILINGS)),
+    ]
+    ceilings = settings(
+        max_pilots=draw(_CEILINGS),
+        max_idle_pilots=draw(_CEILINGS),
+        max_unused=draw(st.sampled_from([0, 50, 100])),
+    )
     down = {"E1": Downtime("power", 0, 0, "root")} if draw(st.booleans()) else {}
-    return policy(entries, groups, settings=ceilings, downtimes=down)
+    sites = {"S": Site("S", draw(_CEILINGS), draw(_CEILINGS), 0)}
+    return policy(entries, groups, settings=ceilings, downtimes=down, sites=sites)
 
 
 def _granted(plan: Plan) -> int:
@@ -104,6 +120,8 @@ def test_no_limit_is_ever_exceeded(
         (e.max_pilots, [p for p in present if p[1] == e.name]) for e in wanted.entries.values()
     ]
     rows += [(g.max_pilots, [p for p in present if p[0] == g.name]) for g in wanted.groups.values()]
+    rows += [(wanted.sites["S"].max_pilots, list(present))]
+    rows += [(wanted.groups[p[0]].max_pilots_per_entry, [p]) for p in present]
     for ceiling, members in rows:
         there = here.present if ("h", "E0") in members else 0
         assert sum(present[pair] for pair in members) <= max(ceiling, there)
@@ -157,14 +175,14 @@ def test_the_order_of_the_answers_does_not_matter(wanted: Policy, kinds: list[Jo
 
 
 def test_contested_pilots_are_not_taken_from_the_jobs_that_have_no_other() -> None:
-    """Found by the property above: jobs that may go anywhere filled the pilots of those that may
-    not, which asked for more, while the others' pilots became surplus.
+    """Jobs that may go anywhere must not fill the pilots of those that may not, which would ask for
+    more, while the others' pilots become surplus.
     """
     wanted = policy([entry("E0"), entry("E1")])
     kinds = [kind(80), kind(80, requirements='TARGET.GLIDEIN_Entry == "E0"')]
     queue = Queue()
     queue.act(choose(wanted, kinds))
-    assert {one.entry: one.waiting for one in queue.seen} == {"E0": 15, "E1": 5}
+    assert {one.entry: one.waiting for one in queue.seen} == {"E0": 10, "E1": 10}
     assert choose(wanted, kinds, clusters=queue.seen).actions == ()
 
 

@@ -7,7 +7,7 @@ from condor_plugins.core.plan import Memory, Surplus
 from tests.core.building import NOW_S, choose, cluster, entry, kind, policy
 
 FULL = (cluster(waiting=5, running=20, lost=20, max_idle=5, most=25),)
-LASTED = Memory({"everyone/A": Surplus(NOW_S - 9999, 5)})
+LASTED = Memory({"everyone/A": (Surplus(NOW_S - 9999, 5),)})
 
 
 def test_a_failed_query_freezes_everything() -> None:

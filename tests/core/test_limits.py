@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limits are rows; the least room wins and the rows that leave nothing are named."""
 
-from condor_plugins.core.limit_rows import Rows
-from condor_plugins.core.limits import Limit, cutting, room, take
-from condor_plugins.core.snapshot import Snapshot
-from tests.core.building import NOW_S, cluster, entry, group, policy, settings
+from condor_plugins.core.limits import Limit, cutting, room, stops, take
 
 
 def test_the_least_room_wins_and_taking_books_on_every_row() -> None:
@@ -27,30 +24,24 @@ def test_a_row_that_does_not_grow_is_open_or_shut() -> None:
     assert Limit("held", 2, 2, grows=False).room == 0
 
 
-def test_rows_are_filled_from_the_queue() -> None:
-    wanted = policy([entry("A"), entry("B")], settings=settings(max_pilots=50, max_idle_pilots=20))
-    clusters = (
-        cluster(1, "A", waiting=2, running=3, held=1, leaving=1),
-        cluster(2, "B", waiting=4, running=5),
-    )
-    rows = Rows(Snapshot(NOW_S, clusters=clusters), wanted, {(group().name, "A"): "d1"})
-    used = {row.name: row.used for row in rows.limits(group(), entry("A"))}
-    assert used == {
-        "entry A MaxPilots": 7,
-        "entry A MaxIdlePilots": 2,
-        "entry A MaxHeldPilots": 1,
-        "group everyone MaxPilots": 16,
-        "group everyone MaxIdlePilots": 6,
-        "GLIDEIN_MAX_PILOTS": 16,
-        "GLIDEIN_MAX_IDLE_PILOTS": 6,
-    }
+def test_room_that_is_kept_back_is_not_given() -> None:
+    row = Limit("a", 10, 4, kept=5)
+    assert row.room == 1
+    take([row], 1)
+    assert cutting([row]) == ("a (5 of 10)",)
 
 
-def test_a_row_that_several_requests_share_is_one() -> None:
-    rows = Rows(Snapshot(NOW_S), policy(), {})
-    at_a = {row.name: row for row in rows.limits(group("g"), entry("A"))}
-    at_b = {row.name: row for row in rows.limits(group("g"), entry("B"))}
-    other = {row.name: row for row in rows.limits(group("h"), entry("A"))}
-    assert at_a["group g MaxPilots"] is at_b["group g MaxPilots"]
-    assert at_a["entry A MaxPilots"] is other["entry A MaxPilots"]
-    assert at_a["GLIDEIN_MAX_PILOTS"] is other["GLIDEIN_MAX_PILOTS"]
+def test_figures_are_those_of_now_and_the_name_stands_before_them() -> None:
+    row = Limit("entry A Breaker", 0, 0, kind="other", figures="failed {twice}; again in 5 s")
+    assert cutting([row]) == ("entry A Breaker (failed {twice}; again in 5 s)",)
+    rate = Limit("rate", 5, 1, kind="rate", figures="{used} of {ceiling} a minute")
+    take([rate], 2)
+    assert str(rate) == "rate (3 of 5 a minute)"
+
+
+def test_what_a_schedd_would_pass_by_replacing_pilots_stops_it() -> None:
+    full = [Limit("a", 2, 2), Limit("b", 2, 2, kind="waiting")]
+    assert not stops(full)
+    assert not stops([*full, Limit("c", 2, 1, kind="rate"), Limit("d", 1, 0, kind="other")])
+    assert stops([Limit("c", 2, 2, kind="rate")])
+    assert stops([Limit("d", 2, 2, grows=False, kind="other")])

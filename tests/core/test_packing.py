@@ -51,16 +51,23 @@ def test_no_bin_is_ever_overfilled(
     bins = Bins()
     for free, count in heaps:
         bins.add(free, count)
-    whole = _room(bins)
+    whole = sum(free.cpus * count for free, count in heaps)
     for each, jobs in loads:
         placed = bins.place(each, jobs)
         assert 0 <= placed <= jobs
-        whole = [have - placed * need for have, need in zip(whole, astuple(each), strict=True)]
-        assert _room(bins) == whole
-        assert all(amount >= 0 for one in bins.bins for amount in astuple(one.free))
-    assert sum(one.count for one in bins.bins) == sum(count for _, count in heaps)
+        whole -= placed * each.cpus
+        assert sum(one.free.cpus * one.count for one in bins.bins) == whole
+        assert all(min(astuple(one.free)[:4]) >= 0 for one in bins.bins)
+    assert bins.full + sum(one.count for one in bins.bins) == sum(count for _, count in heaps)
 
 
-def _room(bins: Bins) -> list[int]:
-    rooms = [[amount * one.count for amount in astuple(one.free)] for one in bins.bins]
-    return [sum(column) for column in zip(*rooms, strict=True)] or [0, 0, 0, 0]
+def test_custom_resources_limit_like_any_other() -> None:
+    pilot = Resources(8, 16_000, 20_000, 0, (("License", 2),))
+    each = Resources(1, 100, 10, 0, (("License", 1),))
+    assert pilots_for(pilot, each, 5) == 3
+    assert pilot.less(each, 2).amount("License") == 0
+    assert pilots_for(PILOT, each, 5) == 0
+
+
+def test_a_pilot_of_several_nodes_holds_as_many_times_the_jobs() -> None:
+    assert pilots_for(PILOT, Resources(1, 1_000, 10), 33, nodes=2) == 3

@@ -3,6 +3,7 @@
 
 import base64
 import re
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -82,6 +83,7 @@ def test_the_description_tells_the_pilot_what_it_is() -> None:
         "DiskMB": "20000",
         "WallTimeS": "3600",
         "IdleTimeoutS": "600",
+        "TailTimeoutS": "300",
         "Start": "(TARGET.X > 1) && (true)",
         "ManifestSha256": "abc123",
         "TokenFile": "pool.token",
@@ -160,7 +162,11 @@ def test_an_entry_cannot_pose_as_another() -> None:
         {"shape": Resources(16, 16_000, 20_000)},
         {"wall_time_s": 7200},
         {"idle_timeout_s": 60},
+        {"tail_timeout_s": 60},
         {"held_timeout_s": 60},
+        {"max_wait_s": 60},
+        {"release_held": (13,)},
+        {"keep_held": (13,)},
         {"start": "TARGET.X"},
         {"attributes": record(A=1)},
         {"submit": record(BatchQueue="debug")},
@@ -194,6 +200,62 @@ def test_the_digest_changes_with_group_files_and_credential() -> None:
     ]
     assert first not in {job.digest for job in others}
     assert len({job.digest for job in others}) == len(others)
+
+
+def holds(job: PilotJob, command: str, **ad: object) -> bool:
+    """What a periodic expression of the pilot says of this ad."""
+    return expression(expanded(job, command)).eval(classad2.ClassAd(ad)) is True
+
+
+def waiting(job: PilotJob, **times_ago_s: int) -> bool:
+    """Whether a waiting pilot is removed."""
+    now_s = int(time.time())
+    times = {name: now_s - ago_s for name, ago_s in times_ago_s.items()}
+    return holds(job, "periodic_remove", JobStatus=1, **times)
+
+
+def held(job: PilotJob, command: str, ago_s: int, **ad: object) -> bool:
+    """Whether a pilot that is held since then is removed, or released."""
+    since_s = int(time.time()) - ago_s
+    made = {"JobStatus": 5, "QDate": 1, "JobMaterializeDate": 2, "EnteredCurrentStatus": since_s}
+    return holds(job, command, **made, **ad)
+
+
+def test_a_pilot_that_waits_for_too_long_is_removed() -> None:
+    """By its own time, and not that of its cluster, which QDate is and its first state's too."""
+    job = pilot(max_wait_s=600)
+    old = {"QDate": 9000, "EnteredCurrentStatus": 9000}
+    assert waiting(job, **old)
+    assert waiting(job, **old, JobMaterializeDate=700)
+    assert not waiting(job, **old, JobMaterializeDate=500)
+    assert not waiting(job, QDate=9000, JobMaterializeDate=8000, EnteredCurrentStatus=10)
+    now_s = int(time.time())
+    running = {"QDate": 1, "JobMaterializeDate": 1, "EnteredCurrentStatus": now_s - 9000}
+    assert not holds(job, "periodic_remove", JobStatus=2, **running)
+
+
+def test_a_held_pilot_is_removed_after_a_while_unless_a_person_should_see_it() -> None:
+    job = pilot(held_timeout_s=600, keep_held=(26, 35))
+    found = [held(job, "periodic_remove", 700, HoldReasonCode=code) for code in (13, 26, 35)]
+    assert found == [True, False, False]
+    assert held(job, "periodic_remove", 700)
+    assert not held(job, "periodic_remove", 500, HoldReasonCode=13)
+    assert held(pilot(held_timeout_s=600), "periodic_remove", 700, HoldReasonCode=26)
+
+
+def test_some_held_pilots_are_released_three_times_with_growing_waits() -> None:
+    job = pilot(release_held=(13, 35))
+    for holds_before, wait_s in ((1, 300), (2, 900), (3, 2700)):
+        times = {"HoldReasonCode": 35, "NumSystemHolds": holds_before}
+        assert not held(job, "periodic_release", wait_s - 5, **times)
+        assert held(job, "periodic_release", wait_s + 5, **times)
+    assert not held(job, "periodic_release", 90_000, HoldReasonCode=35, NumSystemHolds=4)
+    assert not held(job, "periodic_release", 90_000, HoldReasonCode=26, NumSystemHolds=1)
+    assert not held(job, "periodic_release", 90_000, NumSystemHolds=1)
+
+
+def test_no_pilot_is_released_where_nobody_asks_for_it() -> None:
+    assert "periodic_release" not in pilot().commands
 
 
 def test_what_is_missing_is_named() -> None:

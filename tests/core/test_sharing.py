@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each job is asked for once, at entries that match it, and none beyond its limits."""
 
+from condor_plugins.core.plan import Memory, Starts
 from condor_plugins.core.policy import Downtime
 from condor_plugins.core.resources import Resources
+from condor_plugins.core.snapshot import Start
 from tests.core.building import NOW_S, choose, cluster, entry, group, kind, of, policy, settings
 
 
@@ -149,3 +151,73 @@ def test_large_jobs_find_room_first() -> None:
 def test_small_jobs_fill_what_large_ones_leave() -> None:
     plan = choose(policy([entry()]), [kind(2, cpus=5), kind(6, cpus=1)])
     assert of(plan).granted == 2
+
+
+HIGHMEM = Resources(2, 12_000, 20_000)
+
+
+def test_jobs_with_much_memory_go_where_they_waste_no_cores() -> None:
+    """Two such jobs leave six of eight cores idle, and none of two cores with as much memory."""
+    wanted = policy([entry("Wide"), entry("Fat", shape=HIGHMEM)])
+    plan = choose(wanted, [kind(40, memory_mb=5_500)])
+    assert plan.fates[0].asked == {"Fat": 40}
+
+
+def test_a_full_queue_where_they_fit_is_no_reason_to_waste_elsewhere() -> None:
+    wanted = policy([entry("Wide"), entry("Fat", shape=HIGHMEM, max_idle_pilots=5)])
+    plan = choose(wanted, [kind(40, memory_mb=5_500)])
+    assert (plan.fates[0].asked, plan.fates[0].unmet) == ({"Fat": 10}, 30)
+
+
+def test_an_entry_that_fits_but_can_take_no_more_is_one() -> None:
+    wanted = policy([entry("Wide"), entry("Fat", shape=HIGHMEM, max_pilots=5)])
+    plan = choose(wanted, [kind(40, memory_mb=5_500)])
+    assert (plan.fates[0].asked, plan.fates[0].unmet) == ({"Fat": 10, "Wide": 30}, 0)
+
+
+def test_weight_and_cost_make_the_shares() -> None:
+    wanted = policy([entry("A", weight=3.0), entry("B"), entry("C", cost=2.0)])
+    asked = choose(wanted, [kind(360)]).fates[0].asked
+    assert asked == {"A": 240, "B": 80, "C": 40}
+
+
+def test_an_entry_of_no_weight_is_never_asked() -> None:
+    plan = choose(policy([entry("A", weight=0.0)]), [kind(8)])
+    assert (of(plan).granted, plan.fates[0].unmet) == (0, 8)
+
+
+def test_an_entry_where_pilots_start_sooner_gets_more() -> None:
+    starts = {
+        name: Starts(tuple(Start(NOW_S - 60 * n, wait_s) for n in range(1, 9)))
+        for name, wait_s in (("Fast", 300.0), ("Slow", 1200.0))
+    }
+    wanted = policy([entry("Fast"), entry("Slow")])
+    asked = choose(wanted, [kind(400)], before=Memory(starts=starts)).fates[0].asked
+    assert asked["Fast"] > 2 * asked["Slow"] > 0
+
+
+def test_where_pilots_wait_long_some_more_are_kept_waiting() -> None:
+    starts = {"A": Starts(tuple(Start(NOW_S - 60 * n, 900.0) for n in range(1, 9)))}
+    wanted = policy([entry()], settings=settings(hedge=20))
+    plan = choose(wanted, [kind(160)], before=Memory(starts=starts))
+    assert of(plan).granted == 24
+    here = cluster(waiting=24, max_idle=24, most=24, wanted=24, granted=24)
+    again = choose(wanted, [kind(160)], clusters=(here,), before=Memory(starts=starts))
+    assert (again.actions, of(again).surplus) == ((), 0)
+    less = choose(wanted, [kind(80)], clusters=(here,), before=Memory(starts=starts))
+    assert of(less).surplus == 12
+
+
+def test_where_pilots_start_at_once_none_more_is_asked_for() -> None:
+    wanted = policy([entry()], settings=settings(hedge=20))
+    assert of(choose(wanted, [kind(160)])).granted == 20
+
+
+def test_a_pilot_of_several_nodes_is_asked_for_as_often_as_it_takes() -> None:
+    assert of(choose(policy([entry(nodes=4)]), [kind(65)])).granted == 3
+
+
+def test_coming_pilots_of_several_nodes_count_with_all_their_slots() -> None:
+    here = cluster(waiting=3, max_idle=3, most=3)
+    plan = choose(policy([entry(nodes=4)]), [kind(33)], clusters=(here,))
+    assert (plan.fates[0].in_coming, of(plan).surplus) == (33, 1)

@@ -130,7 +130,8 @@ class Pilot:
         facts = {
             "Collector": "cm", "TrustDomain": "testbed", "Schedd": "ap", "Site": "NERSC",
             "Entry": "Perlmutter", "Group": "main", "Cpus": "8", "MemoryMB": "4000", "DiskMB": "1",
-            "WallTimeS": "600", "IdleTimeoutS": "20", "Start": "true", "TokenFile": "pool.token",
+            "WallTimeS": "600", "IdleTimeoutS": "20", "TailTimeoutS": "20", "Start": "true",
+            "TokenFile": "pool.token",
             "ManifestSha256": hashlib.sha256(manifest).hexdigest(), **self.facts,
         }  # fmt: skip
         text = "".join(f"{name}\t{value}\n" for name, value in facts.items() if value != "-")

@@ -33,11 +33,30 @@ class Call:
 
 @dataclass
 class Queue:
-    """What htcondor2.Schedd is to us. `refuses`: constraints with this text get no answer."""
+    """What htcondor2.Schedd is to us. `refuses`: constraints with this text get no answer.
+
+    `past`: its history, newest first. `read`: how many of those were looked at.
+    """
 
     ads: list[classad2.ClassAd] = field(default_factory=list)
     refuses: str = ""
     calls: list[Call] = field(default_factory=list)
+    past: list[classad2.ClassAd] = field(default_factory=list)
+    read: int = 0
+
+    def history(
+        self, constraint: str, projection: Sequence[str], match: int, since: str
+    ) -> list[classad2.ClassAd]:
+        self.calls.append(Call(constraint, tuple(projection), htcondor2.QueryOpts.Default))
+        if self.refuses and self.refuses in constraint:
+            raise htcondor2.HTCondorException("Failed to receive history ad.")
+        found: list[classad2.ClassAd] = []
+        for ad in self.past:
+            if _holds(since, ad) or len(found) == match:
+                break
+            self.read += 1
+            found += [_projected(ad, projection)] if _holds(constraint, ad) else []
+        return found
 
     def query(
         self,
@@ -82,7 +101,8 @@ class Pool:
 def schedd_of(queue: Queue, name: str = "ap") -> Schedd:
     """Our schedd on top of this queue; nothing is contacted."""
     made = object.__new__(Schedd)
-    made.name, made.queries, made._schedd = name, 0, queue
+    made.name, made.requester, made.queries, made._schedd = name, name, 0, queue
+    made._others = {}
     return made
 
 

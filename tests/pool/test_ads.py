@@ -40,6 +40,7 @@ def test_a_slot_of_a_real_glidein() -> None:
     assert made.free.cpus == ad["Cpus"]
     assert made.free.memory_mb == ad["Memory"]
     assert made.free.disk_mb == ad["Disk"] // 1024
+    assert made.total == Resources(8, 4000, 2000, 0)
 
 
 def test_alike_slots_have_one_signature_whatever_their_names() -> None:

@@ -2,13 +2,14 @@
 """Pilots are rendered from the packed files; one that cannot be is named, and nothing is lost."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from condor_plugins.core.policy import Credential, Policy
 from condor_plugins.pool.factory import render_pilots
-from tests.core.building import entry, group, policy
+from tests.core.building import entry, group, policy, settings
 
 SUM = "0123456789abcdef" * 4
 MANIFEST = f"{SUM}  glidein-ep.tar.gz\n{SUM}  glidein-steps.tar.gz\n{SUM}  glidein.sh\n"
@@ -66,3 +67,20 @@ def test_a_credential_that_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "glidein-manifest.txt").write_text(MANIFEST)
     pilots = render_pilots(policy([entry(pilot_dir=str(tmp_path))]), "ap", "pool")
     assert "GLIDEIN_CREDENTIAL_" in str(pilots.problems[0])
+
+
+def test_the_paths_of_a_remote_factory_are_that_host_s(tmp_path: Path) -> None:
+    """The checksum of the files comes from the same ones here, in GLIDEIN_PILOT_DIR."""
+    (tmp_path / "glidein-manifest.txt").write_text(MANIFEST)
+    base = wanted(tmp_path)
+    far = entry("A", factory="far", pilot_dir="/far/pilot", log_dir="")
+    here = settings(pilot_dir=str(tmp_path))
+    pilots = render_pilots(replace(base, entries={"A": far}, settings=here), "ap", "pool")
+    job = pilots.jobs["g", "A"]
+    assert pilots.problems == ()
+    assert job.factory == "far"
+    assert job.commands["executable"] == "/far/pilot/glidein.sh"
+    assert job.commands["transfer_input_files"].startswith("/far/pilot/glidein-manifest.txt, ")
+    assert job.commands["arguments"].startswith("far-$(Cluster).$(Process) ")
+    assert job.commands["MY.GlideinRequester"] == '"ap"'
+    assert "initialdir" not in job.commands

@@ -43,6 +43,7 @@ def pilot(cluster: int, number: int | None, **more: object) -> classad2.ClassAd:
         "JobUniverse": 9,
         "GlideinEntry": "A",
         "GlideinGroup": "everyone",
+        "GlideinRequester": "ap",
         "GlideinDigest": "d1",
         "JobMaterializeMaxIdle": 2,
         "JobMaterializeLimit": 9,
@@ -62,7 +63,8 @@ def look(queue: Queue, pool: Pool, **changes: Any) -> tuple[Snapshot, int]:
     """What was seen, and the number of queries it took."""
     schedd, collector = schedd_of(queue), collector_of(pool)
     wanted = policy([entry(start="TARGET.Project isnt undefined")], [group(jobs="Big =!= true")])
-    seen = observe(schedd, collector, replace(wanted, **changes), float(NOW_S))
+    since_s = changes.pop("since_s", 0.0)
+    seen = observe(schedd, collector, replace(wanted, **changes), float(NOW_S), since_s)
     assert schedd.queries + collector.queries == len(queue.calls) + len(pool.calls)
     return seen, schedd.queries + collector.queries
 
@@ -166,7 +168,7 @@ def test_a_collector_of_the_first_second_is_no_empty_pool() -> None:
 
 @pytest.mark.parametrize("times", [1, 50])
 def test_the_number_of_queries_depends_on_nothing(times: int) -> None:
-    """Kinds, slots, the collector; pilot clusters, pilots, hold reasons."""
+    """Kinds, slots, the collector; pilot clusters, pilots, hold reasons; ended pilots."""
     jobs = [job(n, Project=f"p{n}", RequestCpus=1 + n % 7) for n in range(10 * times)]
     pilots = [
         pilot(c, n, JobStatus=n % 5 + 1, EnteredCurrentStatus=NOW_S)
@@ -175,15 +177,16 @@ def test_the_number_of_queries_depends_on_nothing(times: int) -> None:
     ]
     clusters = [pilot(c, None) for c in range(100, 100 + times)]
     slots = [slot(f"ap-{100 + n}.1") for n in range(times)]
-    seen, queries = look(Queue([*jobs, *pilots, *clusters]), Pool(slots, own_ad()))
+    queue, pool = Queue([*jobs, *pilots, *clusters]), Pool(slots, own_ad())
+    seen, queries = look(queue, pool, since_s=NOW_S - 60.0)
     assert (len(seen.kinds), len(seen.slots)) == (10 * times, times)
-    assert queries == 6
+    assert queries == 7
 
 
 def test_an_empty_pool_takes_the_least() -> None:
-    """Kinds, slots, clusters, the collector; nothing refers to more, no pilot is there."""
+    """Kinds, whether jobs run, slots, clusters, the collector; no pilot is there."""
     _, queries = look(Queue(), Pool([], own_ad()))
-    assert queries == 4
+    assert queries == 5
 
 
 def test_a_groupby_constraint_looks_at_projected_attributes_only() -> None:

@@ -85,7 +85,7 @@ def test_a_submit_carries_what_steers_it(queue: Acting, schedd: Schedd) -> None:
 
 
 def test_an_owner_cannot_change_the_constraint(queue: Acting, schedd: Schedd) -> None:
-    schedd.pilots('x" || true || "')
+    schedd.pilot_clusters('x" || true || "', ["ClusterId"])
     (call,) = queue.calls
     everyone = classad2.ClassAd({"Owner": "alice", "GlideinEntry": "A"})
     assert classad2.ExprTree(call.constraint).eval(everyone) is False

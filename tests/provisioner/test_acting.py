@@ -14,8 +14,9 @@ from condor_plugins.core.plan import (
     RemoveWaiting,
     Submit,
 )
+from condor_plugins.core.snapshot import PilotCluster
 from condor_plugins.pool.schedd import Schedd
-from condor_plugins.provisioner.acting import Actor, Outcome
+from condor_plugins.provisioner.acting import Actor, Outcome, places
 
 JOBS = {("g", "A"): PilotJob({"universe": "grid"}), ("g", "B"): PilotJob({"universe": "grid"})}
 NOTES = (("GlideinWanted", "3"), ("GlideinLimit", '""'))
@@ -28,6 +29,11 @@ class FakeSchedd:
     refuses: str = "nothing"
     waiting: tuple[int, ...] = (5, 4, 3)
     done: list[tuple[Any, ...]] = field(default_factory=list)
+    name: str = "ap"
+    others: dict[str, "FakeSchedd"] = field(default_factory=dict)
+
+    def at(self, name: str) -> "FakeSchedd":
+        return self.others[name] if name else self
 
     def submit(self, commands: dict[str, str], max_idle: int, most: int) -> int:
         self._note("submit", commands, max_idle, most)
@@ -60,7 +66,8 @@ class FakeSchedd:
 def act(
     schedd: FakeSchedd, *actions: Action, joined: frozenset[str] = frozenset()
 ) -> list[Outcome]:
-    return Actor(cast("Schedd", schedd), JOBS, joined).act(actions)
+    where = places(PilotCluster(n, "g", e, "d1", 1, 1) for n in (5, 6, 7, 8) for e in "AB")
+    return Actor(cast("Schedd", schedd), JOBS, joined, where).act(actions)
 
 
 def test_a_submit_carries_the_job_the_notes_and_the_digest() -> None:
@@ -120,7 +127,7 @@ def test_its_own_later_actions_wait_for_the_next_cycle() -> None:
 
 def test_a_pilot_in_the_collector_has_started_whatever_the_queue_says() -> None:
     schedd = FakeSchedd()
-    act(schedd, RemoveWaiting(7, "g", "A", 2, "surplus"), joined=frozenset({"7.5", "8.4"}))
+    act(schedd, RemoveWaiting(7, "g", "A", 2, "surplus"), joined=frozenset({"ap-7.5", "ap-8.4"}))
     assert schedd.done == [("remove", 7, [4, 3], "surplus")]
 
 
@@ -128,3 +135,36 @@ def test_nothing_is_removed_when_nothing_waits_any_more() -> None:
     schedd = FakeSchedd(waiting=())
     outcomes = act(schedd, RemoveWaiting(7, "g", "A", 2, "surplus"))
     assert (schedd.done, outcomes[0].done) == ([], "cluster 7: no waiting pilot left to remove")
+
+
+def test_each_cluster_is_changed_in_the_factory_where_it_was_seen() -> None:
+    """Both factories have a cluster 7; the pilots of one are not taken for the other's."""
+    far = FakeSchedd(name="far")
+    near = FakeSchedd(others={"far": far})
+    clusters = [
+        PilotCluster(7, "g", "A", "d1", 1, 1),
+        PilotCluster(7, "g", "B", "d1", 1, 1, factory="far"),
+    ]
+    jobs = JOBS | {("g", "B"): PilotJob({"universe": "grid"}, "far")}
+    joined = frozenset({"far-7.5", "ap-7.4"})
+    Actor(cast("Schedd", near), jobs, joined, places(clusters)).act([
+        RemoveWaiting(7, "g", "A", 1, "surplus"),
+        RemoveWaiting(7, "g", "B", 1, "surplus"),
+        Submit("g", "B", "d2", 3, 8, ()),
+    ])
+    assert near.done == [("remove", 7, [5], "surplus")]
+    assert [what[:3] for what in far.done] == [
+        ("remove", 7, [4]),
+        ("submit", {"universe": "grid", "MY.GlideinDigest": '"d2"'}, 3),
+    ]
+
+
+def test_a_cluster_whose_factory_is_not_certain_is_left_alone() -> None:
+    schedd = FakeSchedd()
+    moved = [PilotCluster(7, "g", "A", "d1", 1, 1, factory=name) for name in ("", "far")]
+    actor = Actor(cast("Schedd", schedd), JOBS, frozenset(), places(moved))
+    (outcome,) = actor.act([RemoveCluster(7, "g", "A", "changed")])
+    assert (schedd.done, outcome.failed) == (
+        [],
+        "RemoveCluster: cluster 7 is in 2 factories, not in one",
+    )

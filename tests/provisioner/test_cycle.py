@@ -7,9 +7,14 @@ from typing import Any
 import classad2
 import pytest
 
+from condor_plugins.core.answers import Kept
 from condor_plugins.core.errors import Misconfigured, TryAgain
+from condor_plugins.core.recorded import decision_of
+from condor_plugins.core.replaying import replay
+from condor_plugins.pool.answers import read_answers
 from condor_plugins.pool.files import only_one
 from condor_plugins.pool.plan_file import read_plan
+from condor_plugins.pool.record_files import read_record
 from condor_plugins.provisioner import cycle
 from tests.core.building import job_ad
 from tests.pool.fakes import Pool, Queue, collector_of, recorded, schedd_of
@@ -100,6 +105,52 @@ def test_a_dry_run_decides_the_same_and_changes_nothing(
         assert read_plan(knobs["GLIDEIN_STATE_DIR"]) == {}
 
 
+def test_match_answers_go_from_cycle_to_cycle_but_not_from_a_dry_run(
+    knobs: dict[str, str], queue: Acting
+) -> None:
+    state_dir = knobs["GLIDEIN_STATE_DIR"]
+    cycle.run_cycle(knobs, dry_run=True)
+    assert read_answers(state_dir) == Kept()
+    cycle.run_cycle(knobs, dry_run=False)
+    (known,) = read_answers(state_dir).before
+    assert list(known.masks.values()) == [1]
+
+
+def test_a_cycle_leaves_a_record_and_the_oldest_go(
+    knobs: dict[str, str], queue: Acting, tmp_path: Path
+) -> None:
+    directory = tmp_path / "records"
+    more = knobs | {"GLIDEIN_RECORD_DIR": str(directory), "GLIDEIN_RECORD_KEEP": "2"}
+    plans = [cycle.run_cycle(more, dry_run=False).plan for _ in range(3)]
+    files = sorted(directory.iterdir())
+    assert len(files) == 2
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    records = [read_record(path) for path in files]
+    assert [one.decision for one in records] == [decision_of(plan) for plan in plans[1:]]
+    assert records[0].knobs == more
+    assert records[1].before == plans[1].memory
+    assert [one.now == one.then for one in replay(records, {})] == [True, True]
+
+
+def test_a_record_on_request(knobs: dict[str, str], queue: Acting, tmp_path: Path) -> None:
+    more = knobs | {"GLIDEIN_RECORD_DIR": str(tmp_path / "records")}
+    cycle.run_cycle(more, dry_run=True)
+    assert not (tmp_path / "records").exists()
+    cycle.run_cycle(more, dry_run=True, record=True)
+    assert len(list((tmp_path / "records").iterdir())) == 1
+    with pytest.raises(Misconfigured, match="GLIDEIN_RECORD_DIR is not set"):
+        cycle.run_cycle(knobs, dry_run=True, record=True)
+
+
+def test_a_record_that_cannot_be_written_fails_nothing(
+    knobs: dict[str, str], queue: Acting, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    report = cycle.run_cycle(knobs | {"GLIDEIN_RECORD_DIR": str(tmp_path / "file")}, dry_run=False)
+    assert queue.done == ("submit",)
+    assert report.unrecorded.startswith("GLIDEIN_RECORD_DIR: ")
+
+
 def test_a_wrong_plain_knob_ends_before_anything_is_asked(
     knobs: dict[str, str], queue: Acting
 ) -> None:
@@ -134,7 +185,13 @@ def test_a_schedd_without_answers_changes_nothing(knobs: dict[str, str], queue: 
 def test_another_schedd_s_pilot_with_the_same_number_protects_none_of_ours(
     knobs: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base = {"ClusterId": 7, "Owner": "glidein", "GlideinEntry": "Old", "GlideinGroup": "everyone"}
+    base: dict[str, object] = {
+        "ClusterId": 7,
+        "Owner": "glidein",
+        "GlideinEntry": "Old",
+        "GlideinGroup": "everyone",
+    }
+    base["GlideinRequester"] = "ap"
     waiting = [classad2.ClassAd({**base, "ProcId": n, "JobStatus": 1}) for n in (0, 1)]
     queue = Acting([classad2.ClassAd(base), *waiting])
     (ours,), (theirs,) = recorded("glidein-slot.ad"), recorded("glidein-slot.ad")

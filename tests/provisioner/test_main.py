@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import classad2
 import pytest
 
 from condor_plugins.core.errors import Misconfigured, TryAgain
@@ -40,8 +41,9 @@ def run(tmp_path: Path, config: str, *arguments: str) -> subprocess.CompletedPro
 @pytest.fixture
 def report(monkeypatch: pytest.MonkeyPatch) -> Report:
     """A cycle that did one thing, in place of a real one."""
-    made = Report(Plan(1.0, problems=("a knob is odd",)), [Outcome("g", "A", "did it")], 8, 0.5)
-    monkeypatch.setattr(program, "run_cycle", lambda knobs, dry_run: made)
+    plan = Plan(1.0, problems=("a knob is odd",), doubt="idle jobs fell")
+    made = Report(plan, [Outcome("g", "A", "did it")], 8, 0.5, "the disk is full")
+    monkeypatch.setattr(program, "run_cycle", lambda knobs, dry_run, record: made)
     monkeypatch.setattr(program, "knob_texts", dict)
     monkeypatch.setattr(signal, "alarm", lambda seconds: 0)
     return made
@@ -64,6 +66,8 @@ def test_stdout_is_the_ad_and_nothing_else(report: Report) -> None:
     assert all(line.startswith("Glidein") and " = " in line for line in lines)
     assert "problem: a knob is odd" in err.getvalue()
     assert "g at A: did it" in err.getvalue()
+    assert "glidein-provisioner: doubt: idle jobs fell\n" in err.getvalue()
+    assert "glidein-provisioner: no record: the disk is full\n" in err.getvalue()
 
 
 def test_figures_are_told_on_request(report: Report) -> None:
@@ -79,7 +83,7 @@ def test_figures_are_told_on_request(report: Report) -> None:
 def test_a_cycle_that_cannot_be_says_why_and_publishes_nothing(
     monkeypatch: pytest.MonkeyPatch, report: Report, problem: Exception, code: int
 ) -> None:
-    def fail(knobs: object, dry_run: bool) -> Report:
+    def fail(knobs: object, dry_run: bool, record: bool) -> Report:
         raise problem
 
     monkeypatch.setattr(program, "run_cycle", fail)
@@ -106,3 +110,32 @@ def test_it_says_what_it_can_do(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "--dry-run" in done.stdout
     assert "Exit: 0 done, 75" in done.stdout
+
+
+def test_the_factory_s_count_is_one_attribute(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counted:
+        def pilots_by_account(self) -> dict[str, int]:
+            return {"glidein": 3, "glidein-ap2": 2}
+
+    monkeypatch.setattr("condor_plugins.provisioner.counting.Schedd", Counted)
+    monkeypatch.setattr(signal, "alarm", lambda seconds: 0)
+    out, err = io.StringIO(), io.StringIO()
+    assert program.main(["--count-pilots"], out, err) == 0
+    (line, mark) = out.getvalue().splitlines()
+    name, _, text = line.partition(" = ")
+    assert (name, mark) == ("GlideinPilotsByAccount", "- update:true")
+    counted = classad2.ClassAd(text)
+    assert (counted["glidein"], counted["glidein-ap2"]) == (3, 2)
+
+
+def test_a_count_without_an_answer_says_nothing_to_the_schedd(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nobody() -> None:
+        raise TryAgain("schedd: not there")
+
+    monkeypatch.setattr("condor_plugins.provisioner.counting.Schedd", nobody)
+    monkeypatch.setattr(signal, "alarm", lambda seconds: 0)
+    out, err = io.StringIO(), io.StringIO()
+    assert program.main(["--count-pilots"], out, err) == 75
+    assert (out.getvalue(), "not there" in err.getvalue()) == ("", True)

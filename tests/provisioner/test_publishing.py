@@ -84,3 +84,11 @@ def test_failed_actions_are_counted_and_named() -> None:
     ad = published(plan(), failed, Outcome("everyone", "B", "done"))
     assert ad.eval("GlideinCycleResult") == f"1 of {len(plan().actions)} actions failed"
     assert list(ad.eval("GlideinProblems")) == ["everyone/A: Edit: no answer"]
+
+
+def test_a_doubt_has_an_attribute_of_its_own() -> None:
+    doubted = replace(plan(), doubt="idle jobs fell from 900 to 0 cores without starting")
+    ad = published(doubted)
+    assert ad.eval("GlideinCycleResult") == f"doubt: {doubted.doubt}"
+    assert ad.eval("GlideinDoubt") == doubted.doubt
+    assert published(plan()).eval("GlideinDoubt") == ""

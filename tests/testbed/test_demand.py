@@ -31,7 +31,7 @@ def test_idle_cores_without_memory_are_no_supply(pool: Pool) -> None:
 
 def test_waiting_pilots_are_taken_back_when_the_demand_has_gone(pool: Pool) -> None:
     provisioner.stop_partitions(pool)
-    with drop_in(pool, "ap", "soon", "GLIDEIN_REMOVE_AFTER = 15\n"):
+    with drop_in(pool, "ap", "soon", "GLIDEIN_REMOVE_AFTER = 15\nGLIDEIN_CONFIRM = 15\n"):
         cluster = jobs.submit(pool, "alice", jobs.Sleepers(40, seconds=5, cores=2))
         pilots.wait_for_pilots(pool, "Perlmutter", at_least=4)
         wait_until("pilots wait in Slurm", lambda: len(pool.squeue()) >= 4, 60)

@@ -19,7 +19,7 @@ def waiting(pool: Pool) -> int:
 
 def test_a_provisioner_killed_in_each_phase_never_asks_twice(pool: Pool) -> None:
     provisioner.stop_partitions(pool)
-    with provisioner.by_hand(pool, GLIDEIN_REMOVE_AFTER="0"):
+    with provisioner.by_hand(pool, GLIDEIN_REMOVE_AFTER="0", GLIDEIN_CONFIRM="0"):
         cluster = jobs.submit(pool, "alice", jobs.Sleepers(40, seconds=5, cores=2))
         for call, when in (
             ("idle_jobs", "before"),

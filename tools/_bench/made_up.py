@@ -1,22 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A made-up world in memory, and what a decision about it costs."""
+"""A made-up world in memory: jobs, entries, slots."""
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from condor_plugins.pool.ads import job_kind, slot  # isort: skip  loads htcondor2 before classad2
 import classad2
 
-from condor_plugins.core.asking import pairs
 from condor_plugins.core.configuration import read_policy
-from condor_plugins.core.decide import decide
-from condor_plugins.core.matching import Matcher
-from condor_plugins.core.plan import Memory
 from condor_plugins.core.policy import Policy
-from condor_plugins.core.snapshot import JobKind, Slot, Snapshot
+from condor_plugins.core.snapshot import JobKind, Slot
 
-Figures = dict[str, float]
 # What condor_submit 25.14 writes into every job.
 ADDED = (
     ' && (TARGET.Arch == "X86_64") && (TARGET.OpSys == "LINUX")'
@@ -34,66 +28,59 @@ SLOT_EXPRESSIONS = {
 }
 
 
+# The attribute with which the jobs of --sites name the three sites they want.
+WANTED_SITES = "stringListMember(TARGET.GLIDEIN_Site, MY.DESIRED_Sites)"
+
+
 @dataclass(frozen=True)
 class Sizes:
-    """How large the made-up world is."""
+    """How large the made-up world is: groups of like jobs, entries, slots with room.
 
-    jobs: int
-    kinds: int
-    entries: int
+    `sites`: every group wants three sites of its own. `changed`: so many groups are new.
+    """
+
     groups: int
-    slots: int
-
-
-def core(sizes: Sizes) -> dict[str, Figures]:
-    """CPU seconds of decide() with nothing known, and with the answers of the cycle before."""
-    policy, kinds, slots = made_policy(sizes), list(made_kinds(sizes)), list(made_slots(sizes))
-    seen = Snapshot(time.time(), tuple(kinds), tuple(slots), collector_age_s=1e6)
-    digests = {(group.name, entry.name): "bench" for group, entry in pairs(policy)}
-    matcher, found = Matcher(), dict[str, Figures]()
-    for title in ("cold", "with the answers kept"):
-        before, begin_s = matcher.evaluated, time.process_time()
-        plan = decide(seen, policy, digests, Memory(), matcher)
-        found[title] = {
-            "CPU seconds": time.process_time() - begin_s,
-            "matches evaluated": matcher.evaluated - before,
-            "jobs": plan.jobs(),
-            "kinds": len(kinds),
-            "requests": len(plan.requests),
-            "slots": len(slots),
-            "pilots granted": sum(one.granted for one in plan.requests),
-        }
-    return found
+    entries: int
+    slots: int = 0
+    sites: bool = False
+    changed: int = 0
 
 
 def made_policy(sizes: Sizes) -> Policy:
-    """Entries of several shapes with a published attribute; groups by an attribute of the job."""
+    """Entries of several shapes with a published attribute, ten to a site; one group for all."""
+    names = [f"entry{n}" for n in range(sizes.entries)]
     knobs = {
-        "GLIDEIN_ENTRY_NAMES": " ".join(f"entry{n}" for n in range(sizes.entries)),
-        "GLIDEIN_GROUP_NAMES": " ".join(f"group{n}" for n in range(sizes.groups)),
+        "GLIDEIN_ENTRY_NAMES": " ".join(names),
+        "GLIDEIN_GROUP_NAMES": "everyone",
+        "GLIDEIN_GROUP_EVERYONE": "Jobs = true",
+        "GLIDEIN_MAX_IDLE_PILOTS": "10000",
     }
-    for n in range(sizes.entries):
-        knobs[f"GLIDEIN_ENTRY_ENTRY{n}"] = (
-            f'Site = "site{n % 7}"\nGridResource = "batch slurm"\nCpus = {8 << n % 5}\n'
+    for n, name in enumerate(names):
+        knobs[f"GLIDEIN_ENTRY_{name.upper()}"] = (
+            f'Site = "site{n // 10}"\nGridResource = "batch slurm"\nCpus = {8 << n % 5}\n'
             f"Memory = {(8 << n % 5) * 2000}\nWallTime = 86400\nStart = TARGET.RequestCpus <= 64\n"
             f"Attributes = [ HasCVMFS = {'true' if n % 3 else 'false'} ]"
         )
-    for n in range(sizes.groups):
-        knobs[f"GLIDEIN_GROUP_GROUP{n}"] = f"Jobs = Bench % {sizes.groups} == {n}"
     return read_policy(knobs)
 
 
 def made_kinds(sizes: Sizes) -> Iterable[JobKind]:
     """Rows as the schedd groups them: cores, memory, wishes and an attribute differ."""
     wishes = ("true", "HasCVMFS", 'TARGET.GLIDEIN_Site =!= "site1"')
-    for n in range(sizes.kinds):
-        count = sizes.jobs // sizes.kinds + (n < sizes.jobs % sizes.kinds)
+    sites = max(sizes.entries // 10, 1)
+    for n in range(sizes.groups):
+        number = n if n >= sizes.changed else n + sizes.groups
         row = classad2.ClassAd({
-            "JobCount": count, "JobIds": f"{n}.0", "Owner": f"user{n % 20}", "Bench": n,
-            "RequestCpus": (1, 1, 2, 4, 8)[n % 5], "RequestMemory": 1000 + 500 * (n % 13),
+            "JobCount": 10, "JobIds": f"{number}.0", "Owner": f"user{n % 20}", "Bench": number,
+            "RequestCpus": (1, 1, 2, 4, 8)[n % 5], "RequestMemory": 1000 + 500 * (number % 37),
             "RequestDisk": 1024, "FileSystemDomain": "ap",
         })  # fmt: skip
-        row["Requirements"] = classad2.ExprTree(wishes[n % 3] + ADDED)
+        wish = wishes[n % 3]
+        if sizes.sites:
+            wanted = (number * 7 % sites, (number * 13 + 3) % sites, (number * 29 + 5) % sites)
+            row["DESIRED_Sites"] = ",".join(f"site{site}" for site in wanted)
+            wish += f" && {WANTED_SITES}"
+        row["Requirements"] = classad2.ExprTree(wish + ADDED)
         yield job_kind(row)
 
 

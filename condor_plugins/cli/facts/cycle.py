@@ -53,7 +53,7 @@ def last_cycle(document: Mapping[str, Any], knobs: Mapping[str, str], now_s: flo
         age_s,
         period_s,
         age_s > _OVERDUE_AFTER_PERIODS * period_s,
-        _result(frozen, len(failures), len(document.get("actions", ()))),
+        _result(document, len(failures)),
         frozen,
         tuple(document.get("problems", ())),
         failures,
@@ -68,11 +68,14 @@ def _failures(document: Mapping[str, Any]) -> list[Failure]:
     ]
 
 
-def _result(frozen: str, failed: int, actions: int) -> str:
-    if frozen:
-        return f"nothing changed: {frozen}"
+def _result(document: Mapping[str, Any], failed: int) -> str:
+    actions = len(document.get("actions", ()))
+    if document.get("frozen"):
+        return f"nothing changed: {document['frozen']}"
     if failed:
         return f"{failed} of {actions} actions failed"
+    if document.get("doubt"):
+        return f"in doubt: {document['doubt']}"
     return f"ok, done: {actions}" if actions else "ok, nothing to do"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from condor_plugins.cli.looking import Sight
-from condor_plugins.core.policy import Entry
+from condor_plugins.core.policy import Downtime, Entry
 from condor_plugins.core.resources import Resources
 
 State = Literal["ready", "down", "no pilot", "wrong"]
@@ -26,7 +26,9 @@ class Counts:
 class EntryFacts:
     """`state`: ready; down (a downtime); no pilot (it cannot be made); wrong (misconfigured).
 
-    `down_from_s`, `down_until_s`: a downtime, present or to come; 0 is "open".
+    `down_from_s`, `down_until_s`: a downtime, present or to come; 0 is "open". `down_every_s`: it
+    comes back after this long; 0 is once. `down_site`: the site whose downtime it is, if not the
+    entry's own.
     """
 
     name: str
@@ -43,6 +45,8 @@ class EntryFacts:
     max_idle_pilots: int = 0
     max_held_pilots: int = 0
     groups: tuple[str, ...] = ()
+    down_every_s: int = 0
+    down_site: str = ""
 
 
 def entries(sight: Sight) -> list[EntryFacts]:
@@ -51,16 +55,18 @@ def entries(sight: Sight) -> list[EntryFacts]:
 
 
 def _entry(sight: Sight, entry: Entry) -> EntryFacts:
-    state, reason = _state(sight, entry)
-    downtime = sight.policy.downtimes.get(entry.name)
-    over = downtime is None or (0 < downtime.end_s <= sight.seen.now_s)
+    name, downtime = _downtime(sight, entry)
+    now_s = sight.seen.now_s
+    window = downtime.window(now_s) if downtime else None
+    is_down = downtime is not None and downtime.covers(now_s)
+    unmade = sight.unmade.get(entry.name, "")
     return EntryFacts(
         entry.name,
-        state,
+        "down" if is_down else "no pilot" if unmade else "ready",
         _pilots(sight, entry.name),
-        reason,
-        None if over or downtime is None else downtime.start_s,
-        None if over or downtime is None else downtime.end_s,
+        downtime.reason if downtime and is_down else unmade,
+        window[0] if window else None,
+        window[1] if window else None,
         entry.site,
         entry.grid_resource,
         entry.shape,
@@ -69,16 +75,23 @@ def _entry(sight: Sight, entry: Entry) -> EntryFacts:
         entry.max_idle_pilots,
         entry.max_held_pilots,
         tuple(g.name for g in sight.policy.groups.values() if sight.policy.serves(g, entry)),
+        down_every_s=downtime.every_s if downtime and window else 0,
+        down_site=name if window and name != entry.name else "",
     )
 
 
-def _state(sight: Sight, entry: Entry) -> tuple[State, str]:
-    downtime = sight.policy.downtimes.get(entry.name)
-    if downtime and downtime.covers(sight.seen.now_s):
-        return "down", downtime.reason
-    if entry.name in sight.unmade:
-        return "no pilot", sight.unmade[entry.name]
-    return "ready", ""
+def _downtime(sight: Sight, entry: Entry) -> tuple[str, Downtime | None]:
+    """The one that is on, or else comes first, and the entry or site whose it is."""
+    now_s = sight.seen.now_s
+    found = [
+        (not one.covers(now_s), window[0], name, one)
+        for name, one in sight.policy.downtimes_of(entry).items()
+        if (window := one.window(now_s))
+    ]
+    if not found:
+        return "", None
+    _, _, name, downtime = min(found, key=lambda each: each[:2])
+    return name, downtime
 
 
 def _pilots(sight: Sight, entry: str) -> Counts:

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from condor_plugins.cli.facts.reasons import unmet_reason
+from condor_plugins.cli.facts.reasons import Reasons
 from condor_plugins.cli.looking import Sight
 from condor_plugins.core.plan import (
     Action,
@@ -30,10 +30,11 @@ class Unmet:
     reason: str
 
 
-def unmet(sight: Sight) -> list[Unmet]:
-    """The kinds with the most unmet jobs first."""
-    kinds = {kind.signature: kind for kind in sight.seen.kinds}
-    found = [
+def unmet(sight: Sight, most: int) -> list[Unmet]:
+    """The `most` kinds with the most unmet jobs, in that order."""
+    reasons = Reasons(sight)
+    left = sorted((one for one in sight.plan.fates if one.unmet), key=lambda one: -one.unmet)
+    return [
         Unmet(
             fate.example,
             fate.owner,
@@ -42,12 +43,10 @@ def unmet(sight: Sight) -> list[Unmet]:
             fate.memory_mb,
             fate.count,
             fate.unmet,
-            unmet_reason(sight, kinds[fate.signature], fate),
+            reasons.unmet(fate),
         )
-        for fate in sight.plan.fates
-        if fate.unmet
+        for fate in left[:most]
     ]
-    return sorted(found, key=lambda one: -one.unmet)
 
 
 def actions(sight: Sight) -> Iterator[dict[str, str]]:

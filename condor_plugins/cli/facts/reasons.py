@@ -1,35 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why jobs of one kind get what they get: read off the plan and the matcher, never decided anew."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import classad2
 
+from condor_plugins.cli.facts.clauses import FailedClause, failed_clauses, figures, shown_value
 from condor_plugins.cli.looking import Sight
 from condor_plugins.cli.times import stamp
 from condor_plugins.cli.words import counted
-from condor_plugins.core.expressions import conjuncts, needed_of_itself, needed_of_target
-from condor_plugins.core.matching import failing_clauses, prototype
+from condor_plugins.core.expressions import conjuncts
+from condor_plugins.core.limits import cutting
 from condor_plugins.core.plan import Fate, Request
+from condor_plugins.core.resources import Resources, unused_cores
 from condor_plugins.core.snapshot import JobKind
 
 _MOST_NAMED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class FailedClause:
-    """A clause that is not true. `whose`: job, entry or group; `figures`: what it looks at."""
-
-    whose: str
-    text: str
-    value: str
-    figures: tuple[str, ...]
-
-    def __str__(self) -> str:
-        value = [] if self.value == "false" else [f"it is {self.value}"]
-        seen = ", ".join([*value, *self.figures])
-        return f"the {self.whose} requires {self.text}" + (f" ({seen})" if seen else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,71 +50,53 @@ class GroupAnswer:
 
 def entry_answers(sight: Sight, kind: JobKind, fate: Fate) -> list[EntryAnswer]:
     """Every entry that serves the kind's group."""
-    mine = [one for one in sight.plan.requests if one.group == fate.group]
-    return [_entry_answer(sight, kind, fate, request) for request in mine]
+    return [
+        _entry_answer(sight, kind, request, (bool(fate.mask >> at & 1), fate.asked))
+        for at, request in enumerate(sight.plan.requests)
+        if request.group == fate.group
+    ]
 
 
-def _entry_answer(sight: Sight, kind: JobKind, fate: Fate, request: Request) -> EntryAnswer:
-    matches = request.entry in fate.matching
-    clauses = () if matches else tuple(_clauses(sight, kind, request))
-    reasons = against(sight, request) if matches else tuple(map(str, clauses))
-    asked = fate.asked.get(request.entry, 0)
-    return EntryAnswer(request.entry, request.site, matches, reasons, asked, request, clauses)
+def _entry_answer(
+    sight: Sight, kind: JobKind, request: Request, got: tuple[bool, Mapping[str, int]]
+) -> EntryAnswer:
+    """`got`: whether it matches, and the jobs asked for by entry."""
+    matches, asked = got
+    clauses = () if matches else tuple(failed_clauses(sight, kind, request))
+    reasons = against(sight, request, kind.each) if matches else tuple(map(str, clauses))
+    here = asked.get(request.entry, 0)
+    return EntryAnswer(request.entry, request.site, matches, reasons, here, request, clauses)
 
 
-def _clauses(sight: Sight, kind: JobKind, request: Request) -> Iterator[FailedClause]:
-    """Both sides often refuse for the same figures; one of them is enough for a person."""
-    entry, group = sight.policy.entries[request.entry], sight.policy.groups[request.group]
-    slot = prototype(entry, group, sight.seen.now_s)
-    told: set[frozenset[str]] = set()
-    for clause in failing_clauses(kind.ad, slot):
-        mine, other = (kind.ad, slot) if clause.owner == "job" else (slot, kind.ad)
-        whose = ("job", "entry") if clause.owner == "job" else ("entry", "job")
-        shown = tuple(figures(clause.text, mine, other, whose))
-        if not shown or frozenset(shown) not in told:
-            told.add(frozenset(shown))
-            yield FailedClause(clause.owner, clause.text, clause.value, shown)
+def against(sight: Sight, request: Request, each: Resources | None = None) -> tuple[str, ...]:
+    """What keeps a matching entry from being asked for more; empty when nothing does.
 
-
-def figures(
-    text: str, mine: classad2.ClassAd, other: classad2.ClassAd, whose: tuple[str, str]
-) -> Iterator[str]:
-    """The attributes of a clause with their values and whose they are."""
-    scope = classad2.ClassAd(str(mine))
-    scope["Clause"] = classad2.ExprTree(text)
-    names = needed_of_itself(scope, ["Clause"]) | needed_of_target(scope, ["Clause"])
-    for name in sorted(names, key=str.lower):
-        sides = [(ad, owner) for ad, owner in ((mine, whose[0]), (other, whose[1])) if name in ad]
-        if not sides:
-            yield f"{name} not defined"
-            continue
-        ad, owner = sides[0]
-        value = ad.lookup(name)
-        if isinstance(value, classad2.ExprTree):
-            value = value.eval(ad, other if ad is mine else mine)
-        yield f"{name} = {_shown(value)} of the {owner}"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, classad2.Value):
-        return str(value.name).lower()
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(classad2.quote(value)) if isinstance(value, str) else str(value)
-
-
-def against(sight: Sight, request: Request) -> tuple[str, ...]:
-    """What keeps a matching entry from being asked for more; empty when nothing does."""
+    `each`: the size of the jobs; without it nothing is said of how well they fit.
+    """
     if request.shut:
         return (_shut(sight, request),)
-    return tuple(_limit(text, request) for text in request.cut_by)
+    entry = sight.policy.entries[request.entry]
+    if entry.weight <= 0:
+        return (f"entry {entry.name} has Weight 0",)
+    rows = sight.plan.grounds.limits.get((request.group, request.entry), ())
+    full = cutting(rows)
+    if full or each is None:
+        return tuple(_limit(text, request) for text in full)
+    unused = round(100 * unused_cores(entry.shape, each))
+    most = sight.policy.settings.max_unused
+    if unused <= most:
+        return ()
+    figures = f"{unused} % of a pilot's cores would stay idle, GLIDEIN_MAX_UNUSED is {most}"
+    return (f"entry {entry.name} is for jobs that fit it better ({figures})",)
 
 
 def _shut(sight: Sight, request: Request) -> str:
     if request.entry in sight.unmade:
         return f"entry {request.entry}: no pilot can be made: {sight.unmade[request.entry]}"
-    downtime = sight.policy.downtimes.get(request.entry)
-    end_s = downtime.end_s if downtime else 0
+    entry = sight.policy.entries[request.entry]
+    now_s = sight.seen.now_s
+    downtime = sight.policy.downtime_of(entry, now_s) if sight.policy.downtimes else None
+    end_s = downtime.end_s if downtime and not downtime.every_s else 0
     return f"entry {request.entry} is {request.shut}" + (
         f" (until {stamp(end_s)})" if end_s else ""
     )
@@ -136,7 +105,8 @@ def _shut(sight: Sight, request: Request) -> str:
 def _limit(text: str, request: Request) -> str:
     """A row like "entry A MaxPilots (6 of 6)" as a sentence; held pilots with their reason."""
     name, _, numbers = text.partition(" (")
-    sentence = f"{name} is reached ({numbers}"
+    # A row that is no count, as a breaker, begins with its reason.
+    sentence = f"{name} {'is reached' if numbers[:1].isdigit() else 'stops it'} ({numbers}"
     if name.endswith("MaxHeldPilots") and request.hold_reasons:
         reason, count = request.hold_reasons[0]
         sentence += f": {counted(count, 'pilot')} held with {reason!r}"
@@ -156,32 +126,74 @@ def _group_clauses(jobs: str, kind: JobKind) -> Iterator[FailedClause]:
         value = classad2.ExprTree(text).eval(kind.ad)
         if value is not True:
             shown = tuple(figures(text, kind.ad, classad2.ClassAd(), ("job", "job")))
-            yield FailedClause("group", text, _shown(value), shown)
+            yield FailedClause("group", text, shown_value(value), shown)
 
 
-def unmet_reason(sight: Sight, kind: JobKind, fate: Fate) -> str:
-    """Why the unmet jobs of a kind are not asked for, in one sentence."""
-    if not fate.group:
-        answers = group_answers(sight, kind)
-        objections = (f"{one.group}: {one.clauses[0]}" for one in answers if one.clauses)
-        return listed("no group takes them", objections)
-    entries = entry_answers(sight, kind, fate)
-    if not entries:
-        return f"no entry serves group {fate.group}"
-    if not fate.matching:
-        return listed("no entry matches", (f"{one.entry}: {one.first_reason}" for one in entries))
-    return matching_reason(entries)
+class Reasons:
+    """Why the unmet jobs of a kind are not asked for; kinds with the same answer share it."""
+
+    def __init__(self, sight: Sight) -> None:
+        self._sight = sight
+        self._kinds = {kind.signature: kind for kind in sight.seen.kinds}
+        self._known: dict[tuple[int, Resources], str] = {}
+
+    def unmet(self, fate: Fate) -> str:
+        """One sentence."""
+        kind = self._kinds[fate.signature]
+        if not fate.mask:
+            return self._no_match(kind, fate.group)
+        alike = fate.mask, kind.each
+        if alike not in self._known:
+            self._known[alike] = self._cut(*alike)
+        return self._known[alike]
+
+    def _no_match(self, kind: JobKind, group: str) -> str:
+        if not group:
+            answers = group_answers(self._sight, kind)
+            return listed("no group takes them", refusals(answers))
+        mine = [one for one in self._sight.plan.requests if one.group == group]
+        if not mine:
+            return f"no entry serves group {group}"
+        first = (f"{one.entry}: {_first(self._sight, kind, one)}" for one in mine[:_MOST_NAMED])
+        return listed("no entry matches", first, len(mine))
+
+    def _cut(self, mask: int, each: Resources) -> str:
+        requests = self._sight.plan.requests
+        mine = (one for at, one in enumerate(requests) if mask >> at & 1)
+        return matching_reason(text for one in mine for text in against(self._sight, one, each))
 
 
-def matching_reason(entries: Iterable[EntryAnswer]) -> str:
+def _first(sight: Sight, kind: JobKind, request: Request) -> str:
+    return next((str(one) for one in failed_clauses(sight, kind, request)), "nothing is against it")
+
+
+def objections(sight: Sight, kind: JobKind, request: Request) -> list[str]:
+    """What a kind of jobs and the pilots of a request have against each other."""
+    return [str(one) for one in failed_clauses(sight, kind, request)]
+
+
+def refusals(answers: Iterable[GroupAnswer]) -> list[str]:
+    """What each group's Jobs expression objects to first."""
+    return [f"{one.group}: {one.clauses[0]}" for one in answers if one.clauses]
+
+
+def matching_reason(reasons: Iterable[str]) -> str:
     """What keeps the matching entries from being asked for more."""
-    reasons = dict.fromkeys(text for one in entries if one.matches for text in one.reasons)
-    return "; ".join(reasons) or "a pilot of the entries that match has no room for such a job"
+    return shortened(dict.fromkeys(reasons)) or _NO_ROOM
 
 
-def listed(what: str, parts: Iterable[str]) -> str:
-    """`what: part; part; part; and n more`."""
+_NO_ROOM = "a pilot of the entries that match has no room for such a job"
+
+
+def listed(what: str, parts: Iterable[str], number: int = 0) -> str:
+    """`what: part; part; part; and n more`; `number`: of them all, if not all are given."""
+    told = shortened(parts, number)
+    return f"{what}: {told}" if told else what
+
+
+def shortened(parts: Iterable[str], number: int = 0) -> str:
+    """The first ones, and how many more there are."""
     every = list(parts)
     shown = every[:_MOST_NAMED]
-    more = [f"and {len(every) - len(shown)} more"] if len(every) > len(shown) else []
-    return f"{what}: {'; '.join([*shown, *more])}" if every else what
+    left = max(number, len(every)) - len(shown)
+    return "; ".join([*shown, *([f"and {left} more"] if left > 0 else [])])

@@ -14,10 +14,11 @@ from condor_plugins.pool.ads import whole, word
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Idle jobs of one group (empty: of no group); the last four add up to `idle`."""
+    """Idle jobs of one group (empty: of no group); the last five add up to `idle`."""
 
     group: str
     idle: int
+    settling: int
     in_slots: int
     in_coming: int
     asked: int
@@ -75,6 +76,7 @@ def _demand(group: str, fates: Iterable[Fate]) -> Demand:
     return Demand(
         group,
         sum(fate.count for fate in mine),
+        sum(fate.settling for fate in mine),
         sum(fate.in_slots for fate in mine),
         sum(fate.in_coming for fate in mine),
         sum(sum(fate.asked.values()) for fate in mine),
