@@ -10,11 +10,9 @@ from itertools import compress
 
 import classad2
 
-from condor_plugins.core.answers import Kept, digests
-from condor_plugins.core.conditions import Crossing
+from condor_plugins.core.answers import Kept, digest_of_all, digests
 from condor_plugins.core.expressions import conjuncts
 from condor_plugins.core.policy import Entry, Group
-from condor_plugins.core.reaching import MOVING, Table
 from condor_plugins.core.snapshot import JobKind, Slot
 
 # The startd's own condition that a request fits, as a 25.14 slot publishes it (less catalogs).
@@ -114,27 +112,44 @@ class Matcher:
         only now, as for a real slot, whose remaining time goes by: nothing is remembered.
         """
         if not keep:
-            return self._cross(kinds, Table(signatures, ad_of))[0]
+            return self._cross(kinds, signatures, ad_of, {})[0]
+        whole = digest_of_all([*(kind.signature for kind in kinds), "", *signatures])
+        same = self.kept.unchanged(whole, len(kinds))
+        if same is not None:
+            return same
         marks, ads = digests(kind.signature for kind in kinds), digests(signatures)
         known, now = self.kept.known(ads), self.kept.of(ads)
         found = [known.get(mark, -1) for mark in marks]
         unknown = [at for at, mask in enumerate(found) if mask < 0]
         lasting = [True] * len(kinds)
         if unknown:
-            slots = Table(signatures, ad_of, now.columns)
-            answers = self._cross([kinds[at] for at in unknown], slots)
+            answers = self._cross([kinds[at] for at in unknown], signatures, ad_of, now.columns)
             for at, mask, lasts in zip(unknown, *answers, strict=True):
                 found[at], lasting[at] = mask, lasts
-            for name in MOVING:
-                now.columns.pop(name, None)
+        now.whole = whole
         now.masks.update(compress(zip(marks, found, strict=True), lasting))
         return found
 
-    def _cross(self, kinds: Sequence[JobKind], slots: Table) -> tuple[list[int], list[bool]]:
+    def _cross(
+        self,
+        kinds: Sequence[JobKind],
+        signatures: Sequence[str],
+        ad_of: Callable[[int], classad2.ClassAd],
+        columns: dict[str, list[str | None]],
+    ) -> tuple[list[int], list[bool]]:
+        """Masks, and whether each holds in later cycles. What it learns of the ads is in `columns`.
+
+        Imported here: a cycle in which nothing is new needs none of it.
+        """
+        from condor_plugins.core.conditions import Crossing  # noqa: PLC0415
+        from condor_plugins.core.reaching import MOVING, Table  # noqa: PLC0415
+
         jobs = Table([kind.signature for kind in kinds], lambda at: kinds[at].ad)
-        crossing = Crossing(jobs, slots)
+        crossing = Crossing(jobs, Table(signatures, ad_of, columns))
         found = crossing.masks()
         self.evaluated += crossing.evaluated
+        for name in MOVING:
+            columns.pop(name, None)
         return found
 
     def job_in_slot(self, kind: JobKind, slot: Slot) -> bool:

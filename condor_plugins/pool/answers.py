@@ -11,7 +11,7 @@ from condor_plugins.core.matching import recipe
 from condor_plugins.pool.files import write_atomically
 
 _NAME = "answers.json"
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 def read_answers(state_dir: str) -> Kept:
@@ -43,6 +43,7 @@ def _document(one: Answers) -> dict[str, Any]:
     width = -(-len(one.ads) // 8)
     return {
         "ads": one.ads,
+        "whole": one.whole,
         "columns": one.columns,
         "masks": [mask.to_bytes(width, "big").hex() for mask in places],
         "kinds": {kind: places[mask] for kind, mask in one.masks.items()},
@@ -60,4 +61,5 @@ def _answers(document: dict[str, Any]) -> Answers:
             raise ValueError("values that no slot ad has")
     if min(document["kinds"].values(), default=0) < 0:
         raise LookupError("a mask before the first")
-    return Answers(ads, {kind: masks[at] for kind, at in document["kinds"].items()}, columns)
+    by_kind = {kind: masks[at] for kind, at in document["kinds"].items()}
+    return Answers(ads, by_kind, columns, str(document["whole"]))
