@@ -4,7 +4,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condor_plugins.core.plan import Edit, Memory, Plan
+from condor_plugins.core.plan import Edit, Memory, Plan, Surplus
 from condor_plugins.core.policy import Downtime, Policy, Site
 from condor_plugins.core.resources import Resources
 from condor_plugins.core.snapshot import JobKind
@@ -165,6 +165,20 @@ def test_more_demand_never_gives_a_smaller_request(
     (one,) = kinds
     grown = JobKind(one.signature, one.count + more, one.each, one.example, one.owner, one.ad)
     assert _granted(choose(wanted, [one])) <= _granted(choose(wanted, [grown]))
+
+
+@given(_policies(), st.lists(st.sampled_from(["slots", "pilots", "idle jobs"]), min_size=1))
+def test_without_an_answer_nothing_is_changed_or_removed(wanted: Policy, failed: list[str]) -> None:
+    """However long the surplus has lasted, and whatever stands in the queue."""
+    here = tuple(
+        cluster(number, entry_name=name, group=group_name, waiting=9, max_idle=9, most=9)
+        for number, name in enumerate(("E0", "gone"), 7)
+        for group_name in ("g", "h")
+    )
+    before = Memory({f"{g}/{e}": (Surplus(0, 9),) for g in "gh" for e in ("E0", "E1")})
+    plan = choose(wanted, clusters=here, before=before, failed=tuple(failed))
+    assert plan.actions == ()
+    assert all(one.removing == 0 for one in plan.requests)
 
 
 @given(_policies(), _KINDS)

@@ -9,15 +9,18 @@ from _testbed.waiting import wait_until
 from tests.testbed import jobs, pilots, provisioner
 from tests.testbed.settings import drop_in
 
-# One entry that two groups contest, alice's with three times the weight of bob's.
+# One entry that two groups contest, alice's with three times the weight of bob's. Without Start a
+# group's jobs would use what waits for the other, and nothing would be taken back.
 CONTEST = """\
 GLIDEIN_GROUP_NAMES = heavy light
 GLIDEIN_GROUP_heavy @=group
   Jobs   = Owner == "alice"
+  Start  = TARGET.Owner == "alice"
   Weight = 3
 @group
 GLIDEIN_GROUP_light @=group
   Jobs   = Owner == "bob"
+  Start  = TARGET.Owner == "bob"
   Weight = 1
 @group
 GLIDEIN_DOWNTIME_PerlmutterHighmem = [ Reason = "test" ]
@@ -35,6 +38,20 @@ GLIDEIN_ENTRY_Perlmutter @=entry
 @entry
 GLIDEIN_REMOVE_AFTER = 0
 GLIDEIN_CONFIRM = 0
+"""
+TAIL = """\
+GLIDEIN_DOWNTIME_PerlmutterHighmem = [ Reason = "test" ]
+GLIDEIN_ENTRY_Perlmutter @=entry
+  Site          = "NERSC"
+  GridResource  = "batch slurm"
+  TrustDomain   = "nersc"
+  Cpus          = 8
+  Memory        = 16000
+  WallTime      = 1800
+  IdleTimeout   = 300
+  TailTimeout   = 8
+  Submit        = [ BatchQueue = "regular" ]
+@entry
 """
 
 
@@ -85,3 +102,17 @@ def test_two_groups_share_a_contested_entry_by_their_weights(pool: Pool) -> None
 
         wait_until("the other group has what became free", light_has_all, 60, every_s=1)
         jobs.remove(pool, light)
+
+
+def test_eight_jobs_fill_one_glidein_which_leaves_soon_after_them(pool: Pool) -> None:
+    """Memory is not rounded up, and after work TailTimeout holds, not IdleTimeout."""
+    with drop_in(pool, "ap", "tail", TAIL):
+        cluster = jobs.submit(pool, "alice", jobs.Sleepers(8, seconds=15, memory_mb=2000))
+        jobs.wait_until_running(pool, cluster, 8)
+        assert len(pilots.of_entry(pool, "Perlmutter")) == 1
+        jobs.wait_until_done(pool, cluster, 8)
+
+        pilots.wait_until_gone(pool, timeout_s=100)
+
+        out = pool.testbed.tell("ap", "sh", "-c", "cat /pscratch/glidein/log/pilot.*.out")
+        assert "no work for 8 s" in out
