@@ -107,8 +107,8 @@ class HTCondor:
         return render_pilots(policy, self._schedd.name, self.knob("TRUST_DOMAIN"))
 
     def snapshot(self, policy: Policy) -> Snapshot:
-        since_s = self.memory(policy).at_s
-        return observe(self._schedd, self._collector, policy, self.now_s(), since_s)
+        before = self.memory(policy)
+        return observe(self._schedd, self._collector, policy, self.now_s(), before)
 
     def memory(self, policy: Policy) -> Memory:
         return plan_file.read_memory(policy.settings.state_dir)

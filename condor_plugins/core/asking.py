@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import classad2
 
+from condor_plugins.core.downtimes import UNREADABLE
 from condor_plugins.core.learned import Learned
 from condor_plugins.core.limit_rows import Pair, Rows
 from condor_plugins.core.limits import Limit
@@ -14,6 +15,7 @@ from condor_plugins.core.packing import Bins
 from condor_plugins.core.policy import Entry, Group, Policy
 from condor_plugins.core.snapshot import PilotCluster, Snapshot
 
+UNREADABLE_DOWN = f"down: {UNREADABLE.reason}"
 UNMADE = "its pilot cannot be made, see glidein check"
 # A pilot that waits less than this is as good as there: no entry is faster for a share.
 _LEAST_WAIT_S = 60.0
@@ -68,6 +70,16 @@ class Ask:
         return self.current.present if self.current else 0
 
     @property
+    def arrived(self) -> int:
+        """Waiting pilots, as the queue still has them, whose slots are in the collector."""
+        return self.current.arrived if self.current else 0
+
+    @property
+    def unsure(self) -> bool:
+        """Shut by a mistake in a downtime, which is no wish to take pilots back."""
+        return self.shut == UNREADABLE_DOWN
+
+    @property
     def waiting(self) -> int:
         return self.current.waiting if self.current else 0
 
@@ -76,9 +88,10 @@ class Ask:
         """Waiting pilots that no job needs; a pilot that starts already cannot be taken back."""
         if not self.digest:
             return 0
+        idle = self.waiting - self.arrived
         if self.shut:
-            return self.waiting
-        return min(self.waiting, max(self.untouched - self.spare, 0))
+            return 0 if self.unsure else idle
+        return min(idle, max(self.untouched - self.spare, 0))
 
 
 def asks(
@@ -145,7 +158,8 @@ class _Maker:
         )
         # Waiting pilots of older clusters and of a shut entry are taken back; starting ones come.
         stays = mine if not digest else [current] if current and not shut else []
-        coming = sum(one.waiting for one in stays) + sum(one.starting for one in mine)
+        coming = sum(one.waiting - one.arrived for one in stays)
+        coming += sum(one.starting for one in mine)
         ask.coming.add(entry.shape, coming * entry.nodes)
         return ask
 

@@ -41,7 +41,7 @@ def judge(before: Mapping[str, Breaker], seen: Snapshot, policy: Policy) -> dict
     blur_s = _blur_s(seen)
     judged: dict[str, Breaker] = {}
     for name in policy.entries.keys() & (before.keys() | ends.keys()):
-        least_s = _least_life_s(policy.entries[name])
+        least_s = least_life_s(policy.entries[name])
         breaker = before.get(name, Breaker())
         for end in [one for one in ends[name] if one.ended_s > breaker.judged_s]:
             breaker = _after_end(breaker, end, least_s, blur_s)
@@ -62,7 +62,7 @@ def state(breaker: Breaker, now_s: float) -> tuple[str, int, str]:
     return "probing", 1, f"{failed}; one pilot at a time until one stays"
 
 
-def _least_life_s(entry: Entry) -> float:
+def least_life_s(entry: Entry) -> float:
     """A pilot that certainly ran for less has failed."""
     return _CERTAINLY * min(entry.idle_timeout_s, entry.tail_timeout_s, entry.wall_time_s)
 

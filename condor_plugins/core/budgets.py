@@ -9,8 +9,6 @@ from condor_plugins.core.policy import Entry, Policy
 from condor_plugins.core.snapshot import Snapshot
 
 _HOUR_S = 3600
-# A provisioner that did not run for longer knows nothing of the pilots of that time.
-_LONGEST_GAP_S = 600
 
 
 def book(
@@ -20,7 +18,7 @@ def book(
 
     What an entry has spent that cannot be read just now is kept.
     """
-    since_s = min(max(seen.now_s - before_at_s, 0.0), _LONGEST_GAP_S) if before_at_s else 0.0
+    since_s = max(seen.now_s - before_at_s, 0.0) if before_at_s else 0.0
     running: dict[str, int] = defaultdict(int)
     for one in seen.clusters:
         running[one.entry] += one.running
@@ -28,7 +26,7 @@ def book(
     return unread | {
         entry.name: _booked(
             spent.get(entry.name, Spent()),
-            running[entry.name] * cores(entry) * since_s,
+            running[entry.name] * cores(entry) * min(since_s, entry.wall_time_s),
             seen.now_s,
             entry.budget_window_s,
         )

@@ -109,11 +109,21 @@ def settle_claims(
 
 
 def _wishes(requests: Sequence[Ask], jobs: Sequence[Want], policy: Policy) -> list[int]:
-    """Pilots that every request would open if nothing limited it."""
+    """Pilots that every request would open if it were alone, within its group's own limits."""
     trial = [replace(ask, limits=[Limit("", _NO_END, 0)], new=Bins(), opened=0) for ask in requests]
     wanting = [replace(want, asked={}) for want in jobs]
     Sharing(trial, policy.settings.max_unused / 100).share(wanting)
-    return [ask.opened for ask in trial]
+    own = _rooms_of_own(requests)
+    return [min(ask.opened, room) for ask, room in zip(trial, own, strict=True)]
+
+
+def _rooms_of_own(requests: Sequence[Ask]) -> list[int]:
+    """The room in the rows that no other group has to pass: beyond it nothing can be wished."""
+    groups: dict[int, set[str]] = defaultdict(set)
+    for ask in requests:
+        for row in ask.limits:
+            groups[id(row)].add(ask.group.name)
+    return [room(row for row in ask.limits if len(groups[id(row)]) == 1) for ask in requests]
 
 
 def _shared_room(rivals: Sequence[Ask]) -> int:
@@ -135,4 +145,4 @@ def _give_shares(
     for ask, given in zip(rivals, divide(shared, claims), strict=True):
         part = f"{ask.group.weight:g} of {total:g}"
         name = f"group {ask.group.name} share of entry {ask.entry.name}, weight {part}"
-        ask.limits.append(Limit(name, ask.present + given, ask.present))
+        ask.limits.append(Limit(name, ask.present + given, ask.present, kind="waiting"))

@@ -93,7 +93,14 @@ def _remember(seen: Snapshot, policy: Policy, before: Memory) -> Memory:
         breakers=breaking.judge(before.breakers, seen, policy),
         spent=budgets.book(before.spent, seen, policy, before.at_s),
         usage=book_usage(before, seen, policy),
+        factories=_factories(seen, before),
     )
+
+
+def _factories(seen: Snapshot, before: Memory) -> tuple[str, ...]:
+    """Remote schedds with pilots of ours, and those known that gave no answer now."""
+    silent = {name for name in before.factories if any(f"({name})" in t for t in seen.unheard)}
+    return tuple(sorted({one.factory for one in seen.clusters if one.factory} | silent))
 
 
 def _plan(
@@ -102,7 +109,9 @@ def _plan(
     """The plan's values, and what has to be done to bring the queue in line."""
     seen, policy, before = world.seen, world.policy, world.before
     doubted = None if frozen else doubt(seen, before, policy.settings)
-    surplus = {ask.key: ask.surplus for ask in requests if ask.surplus}
+    if doubted:
+        memory = replace(memory, settling=before.settling)
+    surplus = {} if doubted else {ask.key: ask.surplus for ask in requests if ask.surplus}
     ripe, lasting = lasting_surplus(surplus, before, seen.now_s, policy.settings)
     held_back = bool(frozen or doubted)
     written = [
@@ -142,7 +151,7 @@ def _request(ask: Ask, removing: int, doubted: Doubt | None) -> Request:
     needed = ask.waiting - surplus
     granted, most = needed + ask.opened, current.present + ask.opened
     wanted = granted + ask.beyond
-    if not ask.opened and stops(ask.limits):
+    if not ask.opened and (ask.unsure or stops(ask.limits)):
         granted = 0  # or the schedd would replace each pilot that starts
     if doubted:  # the last request stays in force
         granted, most = current.max_idle, current.most
@@ -156,7 +165,7 @@ def _request(ask: Ask, removing: int, doubted: Doubt | None) -> Request:
         held=total.held,
         wanted=wanted,
         granted=granted,
-        most=most,
+        most=most - removing,
         surplus=surplus,
         removing=removing,
         cut_by=cutting(ask.limits) if ask.beyond else (),

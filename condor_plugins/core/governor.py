@@ -33,14 +33,17 @@ def freeze(seen: Snapshot, settings: Settings) -> str:
         return "no answer: " + "; ".join(seen.failed)
     lost = sum(one.lost for one in seen.clusters)
     age_s = seen.collector_age_s
-    if lost and age_s is not None and age_s < settings.collector_settle_s:
+    young = age_s is not None and age_s < settings.collector_settle_s
+    if young and "ALL" in settings.schedds:
+        return f"the collector is up for {age_s:.0f} s and may not know all schedds yet"
+    if young and lost:
         return f"the collector is up for {age_s:.0f} s and does not show {lost} running pilots yet"
     return ""
 
 
 def look_back(seen: Snapshot) -> Seen:
     """The size of the world, for the next cycle."""
-    glideins = sum(1 for slot in seen.slots if slot.pilot)
+    glideins = len({slot.pilot for slot in seen.slots if slot.pilot})
     return Seen(seen.now_s, sum(one.count * one.each.cpus for one in seen.kinds), glideins)
 
 

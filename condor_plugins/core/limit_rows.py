@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from condor_plugins.core.breaking import least_life_s
 from condor_plugins.core.budgets import pilot_core_hours
 from condor_plugins.core.learned import Learned
 from condor_plugins.core.limits import Limit
@@ -24,6 +25,7 @@ class _Used:
     submitted: int = 0
     starting: int = 0
     held: int = 0
+    unproved: int = 0
 
     def add(self, more: "_Used") -> None:
         self.present += more.present
@@ -31,6 +33,7 @@ class _Used:
         self.submitted += more.submitted
         self.starting += more.starting
         self.held += more.held
+        self.unproved += more.unproved
 
 
 class Rows:
@@ -41,6 +44,7 @@ class Rows:
     ) -> None:
         self.of_pair: dict[Pair, list[PilotCluster]] = defaultdict(list)
         self._policy = policy
+        self._now_s = seen.now_s
         self._learned = learned
         self._sites = {name.lower(): site for name, site in policy.sites.items()}
         self._all_used = _Used()
@@ -72,9 +76,18 @@ class Rows:
 
     def _count(self, one: PilotCluster, is_current: bool) -> None:
         held = one.held if is_current else 0
-        used = _Used(one.present, one.waiting, one.submitted, one.starting, held)
+        young = self._young(one)
+        used = _Used(one.present, one.waiting, one.submitted, one.starting, held, young)
         self._entry_used[one.entry].add(used)
         self._group_used[one.group].add(used)
+
+    def _young(self, one: PilotCluster) -> int:
+        """Pilots that have not run for long enough to be a success."""
+        entry = self._policy.entries.get(one.entry)
+        if entry is None or entry.name not in self._learned.breakers:
+            return 0
+        least_s = self._now_s - least_life_s(entry)
+        return sum(1 for start in one.starts if start.started_s > least_s)
 
     def _add_up(self) -> None:
         """Over all groups; and over the entries of each site, those that are configured still."""
@@ -104,7 +117,7 @@ class Rows:
             yield _budget(name, entry, self._learned.spent.get(entry.name, 0.0), used)
         state, room, why = self._learned.breakers.get(entry.name, ("closed", 0, ""))
         if state != "closed":
-            unproved = used.waiting + used.starting if room else 0
+            unproved = used.waiting + max(used.starting, used.unproved) if room else 0
             yield Limit(f"{name} Breaker", room, unproved, kind="other", figures=why)
 
     def _site_rows(self, site: str) -> Iterator[Limit]:

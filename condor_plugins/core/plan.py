@@ -178,7 +178,8 @@ class Memory:
 
     Keys of `surplus` are "group/entry"; of `starts`, `breakers`, `spent` entries; of `usage`
     groups (core-seconds, decayed to `at_s`); of `settling` digests of kinds of jobs, with
-    (UNIX seconds, count) pairs. `doubt` says since when and what vanished, if that is unconfirmed.
+    (UNIX seconds, count) pairs. `doubt_since_s`: since when something is doubted (`seen` is then
+    the world before). `factories`: schedds other than the local one that have pilots of ours.
     """
 
     surplus: Mapping[str, tuple[Surplus, ...]] = field(default_factory=dict)
@@ -190,6 +191,7 @@ class Memory:
     settling: Mapping[str, tuple[tuple[float, int], ...]] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
     doubt_since_s: float = 0.0
+    factories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ class Sharing:
 
     def _close(self, ask: Ask) -> None:
         """No room: then there is none either for the others that share the row that is full."""
+        self._open &= ~(1 << ask.number)
         for row in ask.limits:
             if row.room == 0:
                 sharers = self._sharers(row)
@@ -180,15 +181,17 @@ def _lives(ask: Ask) -> bool:
     return all(one.room > 0 for one in ask.limits if one.kind in _FOR_GOOD)
 
 
-def hedge(asks: Sequence[Ask], percent: int, waits_s: Mapping[str, float], least_s: float) -> None:
+def hedge(asks: Sequence[Ask], percent: int, waits_s: Mapping[str, float], long_s: float) -> None:
     """Some pilots more where they wait long: the last ones of many start late.
 
-    Where a pilot starts within `least_s`, or jobs are unmet for a limit, there is nothing to win.
+    All of `percent` from twice `long_s` on, nothing up to it, and in between in proportion: an
+    estimate that goes up and down must not submit and remove pilots in turn.
     """
     for ask in asks:
-        if ask.shut or waits_s.get(ask.entry.name, 0.0) < least_s:
+        long = min(max(waits_s.get(ask.entry.name, 0.0) / long_s - 1, 0.0), 1.0)
+        if ask.shut or ask.speed <= 0 or not long:
             continue
-        ask.spare = ask.pilots_in_use * percent // 100
+        ask.spare = int(ask.pilots_in_use * long * percent / 100)
         more = min(max(ask.spare - ask.untouched, 0), room(ask.limits))
         if more:
             take(ask.limits, more)

@@ -62,6 +62,9 @@ class PilotCluster:
 
     `on_hold`: a person holds the whole cluster, the schedd makes no more pilots.
 
+    `arrived`: of the waiting ones, those whose slots the collector shows already (the queue hears
+    of a start up to a minute late).
+
     `starting`: running at the site for less than the join timeout and not yet in the collector.
     `lost`: running for longer, and not (or no longer) in the collector.
 
@@ -86,6 +89,7 @@ class PilotCluster:
     cut_by: str = ""
     hold_reasons: tuple[tuple[str, int], ...] = ()
     on_hold: bool = False
+    arrived: int = 0
     submitted: int = 0
     starts: tuple[Start, ...] = ()
     longest_wait_s: float = 0.0

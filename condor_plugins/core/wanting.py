@@ -14,11 +14,15 @@ from condor_plugins.core.snapshot import JobKind, Snapshot
 
 @dataclass(slots=True)
 class Size:
-    """What one job needs. `tiers`: masks of the requests by how well such jobs fill their pilots
-    (sharing.py makes them, once for all jobs of the size).
+    """What one job needs.
+
+    `fits`: the requests whose pilots are large enough, whatever the ads say (what a job asks for
+    may depend on the slot, or be a resource that an entry lacks). `tiers`: masks of the requests by
+    how well such jobs fill their pilots (sharing.py makes them, once for all jobs of the size).
     """
 
     each: Resources
+    fits: int
     tiers: list[int] | None = None
 
 
@@ -63,16 +67,20 @@ def wants(
     )
     own = _by_group(requests)
     group_of = _Chooser(policy.groups.values())
+    shapes = _by_shape(requests)
     sizes: dict[Resources, Size] = {}
     found: dict[tuple[str, int, int], Want] = {}
     for kind, count, mask in zip(seen.kinds, counts, masks, strict=True):
         group = group_of(kind)
         name = group.name if group else ""
-        size = sizes.get(kind.each) or sizes.setdefault(kind.each, Size(kind.each))
+        size = sizes.get(kind.each)
+        if size is None:
+            fits = sum(some for shape, some in shapes.items() if shape.holds(kind.each))
+            size = sizes[kind.each] = Size(kind.each, fits)
         key = (name, mask, id(size))
         want = found.get(key)
         if want is None:
-            want = found[key] = Want([], size, group, mask, mask & own[name])
+            want = found[key] = Want([], size, group, mask, mask & own[name] & size.fits)
         want.kinds.append((kind, count))
         want.left += count
     return sorted(found.values(), key=_hardest_first)
@@ -81,6 +89,13 @@ def wants(
 def _hardest_first(want: Want) -> tuple[int, int, int, int]:
     each = want.size.each
     return -each.gpus, -each.cpus, -each.memory_mb, want.mask.bit_count()
+
+
+def _by_shape(requests: Iterable[Ask]) -> Mapping[Resources, int]:
+    masks: dict[Resources, int] = defaultdict(int)
+    for ask in requests:
+        masks[ask.entry.shape] |= 1 << ask.number
+    return masks
 
 
 def _by_group(requests: Iterable[Ask]) -> Mapping[str, int]:

@@ -15,6 +15,7 @@ import classad2
 
 from condor_plugins.core.errors import TryAgain
 from condor_plugins.core.expressions import needed_of_itself, needed_of_target
+from condor_plugins.core.plan import Memory
 from condor_plugins.core.policy import Policy, Settings
 from condor_plugins.core.snapshot import End, JobKind, PilotCluster, Slot, Snapshot
 from condor_plugins.pool.ads import JOB_SIZES, SLOT_BASE, likeness, slot
@@ -27,12 +28,19 @@ Answer = TypeVar("Answer")
 
 
 def observe(
-    schedd: Schedd, collector: Collector, policy: Policy, now_s: float, since_s: float = 0.0
+    schedd: Schedd,
+    collector: Collector,
+    policy: Policy,
+    now_s: float,
+    before: Memory | None = None,
 ) -> Snapshot:
     """The world as it is now. A query without an answer stands in `failed`; the others are used.
 
-    `since_s`: when the last look was; 0 is never, and what has ended since is not asked.
+    `before`: without a look before, what has ended since is not asked. Factories that no entry
+    names any more are looked at while pilots of ours are there; their silence fails nothing.
     """
+    before = before or Memory()
+    since_s = before.at_s
     failed: list[str] = []
     unheard: list[str] = []
     wanted = policy.settings.schedds
@@ -43,9 +51,10 @@ def observe(
     joined = frozenset(one.pilot for one in slots if one.pilot)
     clusters: list[PilotCluster] = []
     ends: list[End] = []
-    for name in _factories(schedd, policy):
+    configured = _factories(schedd, policy)
+    for name in [*configured, *(one for one in before.factories if one not in configured)]:
         look = partial(_pilots, schedd, name, policy.settings, joined, now_s)
-        if pilots := _ask(failed, look, name):
+        if pilots := _ask(failed if name in configured else unheard, look, name):
             slots = without_dead(slots, pilots.alive, schedd.at(name).name)
             clusters += (replace(one, factory=name) for one in pilots.clusters)
             if pilots.clusters and since_s:  # where no pilot cluster is, no pilot was

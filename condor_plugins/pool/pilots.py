@@ -33,7 +33,9 @@ _FACTORY_HELD = 1
 _FACTORY_SPENT = frozenset({2, -1})
 _MOST_REASONS = 500
 _MOST_STARTS = 20
-_JUST_NOW_S = 60
+# Of the minute of a submit rate: what a cycle asks for is made seconds after it, and with a period
+# of a minute it would count in the next cycle too, so that only every other one could ask.
+_JUST_NOW_S = 50
 # What has ended before is no news to anybody, however long nobody has looked.
 _OLDEST_END_S = 3600
 _MOST_ENDS = 200
@@ -84,6 +86,7 @@ class _Tally:
         self.starting: Counter[int] = Counter()
         self.lost: Counter[int] = Counter()
         self.submitted: Counter[int] = Counter()
+        self.arrived: Counter[int] = Counter()
         self.longest_wait_s: dict[int, float] = defaultdict(float)
         self.alive: set[str] = set()
         self._starts: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -97,6 +100,8 @@ class _Tally:
         self.states[cluster][state] += 1
         if state in _MAY_HAVE_SLOT:
             self.alive.add(number)
+        if state == _WAITING and number in self._joined:
+            self.arrived[cluster] += 1
         if state == _RUNNING and number not in self._joined:
             young = int(ad["EnteredCurrentStatus"]) >= self._young_since_s
             (self.starting if young else self.lost)[cluster] += 1
@@ -138,6 +143,7 @@ def _cluster(
         running=states[_RUNNING],
         held=states[_HELD],
         leaving=states.total() - states[_WAITING] - states[_RUNNING] - states[_HELD],
+        arrived=tally.arrived[number],
         starting=tally.starting[number],
         lost=tally.lost[number],
         wanted=whole(ad, "GlideinWanted"),

@@ -61,7 +61,7 @@ def _locked_cycle(policy: Policy, dry_run: bool, kept: Mapping[str, str] | None)
     pilots = render_pilots(policy, schedd.name, knob("TRUST_DOMAIN"))
     policy = replace(policy, problems=(*policy.problems, *pilots.problems))
     before = read_memory(policy.settings.state_dir)
-    seen = observe(schedd, collector, policy, time.time(), before.at_s)
+    seen = observe(schedd, collector, policy, time.time(), before)
     matcher = Matcher(read_answers(policy.settings.state_dir))
     plan = decide(seen, policy, pilots.digests, before, matcher)
     outcomes: list[Outcome] = []

@@ -35,9 +35,10 @@ def test_it_adds_to_what_was_spent_in_this_hour() -> None:
 
 @pytest.mark.parametrize(
     ("before_at_s", "counted_s"),
-    [(0, 0), (NOW_S - 600, 600), (NOW_S - 601, 600), (NOW_S - 1e6, 600), (NOW_S + 60, 0)],
+    [(0, 0), (NOW_S - 600, 600), (NOW_S - 1800, 1800), (NOW_S - 1e6, 3600), (NOW_S + 60, 0)],
 )
-def test_time_that_nobody_has_seen_is_not_booked(before_at_s: float, counted_s: float) -> None:
+def test_a_pause_is_booked_up_to_a_wall_time(before_at_s: float, counted_s: float) -> None:
+    """A budget that was not looked after is rather used up too early than overspent."""
     found = booked({}, cluster(running=1), before_at_s=before_at_s)
     assert sum(used for _, used in found["A"].hours) == counted_s * 16
 

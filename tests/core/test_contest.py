@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from condor_plugins.core.contest import Claim, corrected_weights, decayed, divide
 from condor_plugins.core.plan import Memory
+from condor_plugins.core.resources import Resources
 from tests.core.building import NOW_S, choose, cluster, entry, group, kind, of, policy
 
 CLAIMS = st.lists(
@@ -70,3 +71,22 @@ def test_usage_is_booked_by_group_for_the_time_since_the_last_cycle() -> None:
     before = Memory(at_s=NOW_S - 60)
     plan = choose(policy([entry()]), clusters=[cluster(running=2, most=2)], before=before)
     assert plan.memory.usage == {"everyone": 2 * 8 * 60.0}
+
+
+def test_a_group_gets_no_share_that_its_own_limit_forbids() -> None:
+    groups = [group("g", "Tag == 1", weight=3.0, max_pilots=10), group("h", "Tag == 2")]
+    here = (
+        cluster(1, group="g", running=10, most=10),
+        cluster(2, group="h", running=30, most=30),
+    )
+    wanted = policy([entry(max_idle_pilots=100)], groups)
+    plan = choose(wanted, [kind(4000, Tag=1), kind(4000, Tag=2)], clusters=here)
+    assert (of(plan, "A", "g").granted, of(plan, "A", "h").granted) == (0, 60)
+
+
+def test_a_used_up_share_is_no_reason_to_waste_elsewhere() -> None:
+    groups = [group("g", "Tag == 1"), group("h", "Tag == 2")]
+    fat = entry("Fat", shape=Resources(8, 64_000, 20_000), max_idle_pilots=5)
+    kinds = [kind(400, memory_mb=7_000, Tag=tag) for tag in (1, 2)]
+    plan = choose(policy([fat, entry("Poor")], groups), kinds)
+    assert {one.granted for one in plan.requests if one.entry == "Poor"} == {0}

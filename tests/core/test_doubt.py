@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What vanishes at once and without a trace is not believed before it has lasted."""
 
+from dataclasses import replace
+
 from condor_plugins.core.plan import Edit, Memory, Plan, RemoveWaiting, Seen, Surplus
-from tests.core.building import NOW_S, choose, cluster, entry, kind, policy
+from tests.core.building import NOW_S, choose, cluster, entry, kind, policy, settings, slot
 
 WAITING = (cluster(waiting=5, max_idle=5, most=5),)
 RIPE = {"everyone/A": (Surplus(NOW_S - 9999, 5),)}
@@ -73,3 +75,20 @@ def test_glideins_that_left_with_their_pilots_are_gone() -> None:
 def test_an_old_memory_is_no_measure() -> None:
     before = Memory(surplus=RIPE, at_s=NOW_S - 7200, seen=Seen(NOW_S - 7200, 400))
     assert choose(policy([entry()]), clusters=WAITING, before=before).doubt == ""
+
+
+def test_jobs_that_had_settled_are_settled_still_after_a_doubt() -> None:
+    """One wrong answer must not make the returning jobs new ones and their pilots a surplus."""
+    wanted, jobs = policy([entry()], settings=settings(settle_s=120, remove_after_s=60)), [kind(40)]
+    memory = Memory()
+    for age_s, kinds in ((0, jobs), (60, jobs), (120, jobs), (180, []), (240, jobs)):
+        now_s = NOW_S + age_s
+        plan = choose(wanted, kinds, clusters=WAITING, before=memory, now_s=now_s)
+        memory = plan.memory
+    assert (plan.doubt, removed(plan), plan.requests[0].granted) == ("", False, 5)
+
+
+def test_glideins_of_several_nodes_count_by_pilot() -> None:
+    four = [replace(slot("7.0", 8, 16_000), name=f"slot{n}", pilot="ap-7.0") for n in range(4)]
+    plan = choose(policy([entry()]), slots=tuple(four))
+    assert plan.memory.seen.glideins == 1

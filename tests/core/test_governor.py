@@ -3,8 +3,9 @@
 
 import pytest
 
+from condor_plugins.core.downtimes import UNREADABLE
 from condor_plugins.core.plan import Memory, Surplus
-from tests.core.building import NOW_S, choose, cluster, entry, kind, policy
+from tests.core.building import NOW_S, choose, cluster, entry, kind, policy, settings
 
 FULL = (cluster(waiting=5, running=20, lost=20, max_idle=5, most=25),)
 LASTED = Memory({"everyone/A": (Surplus(NOW_S - 9999, 5),)})
@@ -48,3 +49,16 @@ def test_pilots_that_never_join_do_not_freeze_for_ever(age_s: float | None) -> N
 def test_a_frozen_cycle_still_says_what_it_would_do() -> None:
     plan = choose(policy([entry()]), [kind(80)], failed=("pilots: no",))
     assert plan.requests[0].granted == 10
+
+
+def test_a_young_collector_may_not_know_all_schedds() -> None:
+    wanted = policy([entry()], settings=settings(schedds=("ALL",)))
+    assert "may not know all schedds" in choose(wanted, collector_age_s=60.0).frozen
+    assert choose(wanted, collector_age_s=900.0).frozen == ""
+
+
+def test_a_downtime_that_cannot_be_read_takes_no_pilot_back() -> None:
+    wanted = policy([entry()], downtimes={"A": UNREADABLE})
+    here = (cluster(waiting=5, max_idle=5, most=5),)
+    plan = choose(wanted, clusters=here, before=LASTED)
+    assert (plan.requests[0].removing, plan.requests[0].granted) == (0, 0)

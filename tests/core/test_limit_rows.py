@@ -13,7 +13,7 @@ from condor_plugins.core.limit_rows import Rows
 from condor_plugins.core.limits import Limit, take
 from condor_plugins.core.policy import Entry, Group, Policy, Site
 from condor_plugins.core.resources import Resources
-from condor_plugins.core.snapshot import PilotCluster, Snapshot
+from condor_plugins.core.snapshot import PilotCluster, Snapshot, Start
 from tests.core.building import GROUP, NOW_S, cluster, entry, group, policy, settings
 
 
@@ -172,6 +172,13 @@ def test_a_probing_breaker_lets_one_pilot_through_at_a_time(
 ) -> None:
     learned = Learned(breakers={"A": ("probing", 1, "one pilot at a time")})
     assert row_of("entry A Breaker", cluster(**states), learned=learned).room == room
+
+
+def test_a_probe_that_has_joined_is_not_proved_yet() -> None:
+    learned = Learned(breakers={"A": ("probing", 1, "one pilot at a time")})
+    young, old = (Start(NOW_S - age_s, 10.0) for age_s in (60.0, 3000.0))
+    assert row_of("entry A Breaker", cluster(running=1, starts=(young,)), learned=learned).room == 0
+    assert row_of("entry A Breaker", cluster(running=1, starts=(old,)), learned=learned).room == 1
 
 
 def test_a_closed_breaker_has_no_row() -> None:

@@ -1,11 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each job is asked for once, at entries that match it, and none beyond its limits."""
 
+from dataclasses import replace
+
 from condor_plugins.core.plan import Memory, Starts
 from condor_plugins.core.policy import Downtime
 from condor_plugins.core.resources import Resources
 from condor_plugins.core.snapshot import Start
-from tests.core.building import NOW_S, choose, cluster, entry, group, kind, of, policy, settings
+from tests.core.building import (
+    NOW_S,
+    choose,
+    cluster,
+    entry,
+    group,
+    kind,
+    of,
+    policy,
+    settings,
+    slot,
+)
 
 
 def test_one_entry_gets_packed_pilots_not_one_per_job() -> None:
@@ -221,3 +234,33 @@ def test_coming_pilots_of_several_nodes_count_with_all_their_slots() -> None:
     here = cluster(waiting=3, max_idle=3, most=3)
     plan = choose(policy([entry(nodes=4)]), [kind(33)], clusters=(here,))
     assert (plan.fates[0].in_coming, of(plan).surplus) == (33, 1)
+
+
+def test_a_job_that_matches_but_is_larger_than_the_pilot_asks_for_none() -> None:
+    """A request that depends on the slot: 16 cores to the schedd, 4 where there is a slot."""
+    large = replace(kind(5), each=Resources(16, 1000, 100))
+    for entries in ([entry("A")], [entry("A"), entry("B")]):
+        plan = choose(policy(entries), [large])
+        assert [one.granted for one in plan.requests] == [0] * len(entries)
+        assert plan.fates[0].unmet == 5
+
+
+def test_a_resource_that_an_entry_lacks_is_not_asked_for_there() -> None:
+    licensed = entry("B", shape=Resources(8, 16_000, 20_000, 0, (("License", 4),)))
+    job = replace(kind(8), each=Resources(1, 1000, 100, 0, (("License", 1),)))
+    assert choose(policy([entry("A"), licensed]), [job]).fates[0].asked == {"B": 8}
+
+
+def test_a_drained_entry_is_not_hedged() -> None:
+    starts = {"A": Starts((Start(NOW_S - 60.0, 1200.0),))}
+    here = cluster(waiting=20, max_idle=20, most=20)
+    wanted = policy([entry(weight=0.0)], settings=settings(hedge=75))
+    plan = choose(wanted, [kind(160)], clusters=(here,), before=Memory(starts=starts))
+    assert of(plan).granted == 20
+
+
+def test_a_pilot_that_has_joined_before_the_queue_knows_counts_once() -> None:
+    """Its slot is full, and shown; as a coming pilot it would hide the need for another."""
+    here = cluster(waiting=1, arrived=1, max_idle=1, most=1)
+    plan = choose(policy([entry()]), [kind(8)], clusters=(here,), slots=(slot("7.0", 0, 0),))
+    assert (plan.fates[0].in_coming, plan.fates[0].asked) == (0, {"A": 8})

@@ -8,6 +8,7 @@ import classad2
 import htcondor2
 import pytest
 
+from condor_plugins.core.plan import Memory
 from condor_plugins.core.snapshot import Snapshot
 from condor_plugins.pool.observing import observe
 from tests.core.building import NOW_S, entry, expression, group, policy
@@ -63,8 +64,8 @@ def look(queue: Queue, pool: Pool, **changes: Any) -> tuple[Snapshot, int]:
     """What was seen, and the number of queries it took."""
     schedd, collector = schedd_of(queue), collector_of(pool)
     wanted = policy([entry(start="TARGET.Project isnt undefined")], [group(jobs="Big =!= true")])
-    since_s = changes.pop("since_s", 0.0)
-    seen = observe(schedd, collector, replace(wanted, **changes), float(NOW_S), since_s)
+    before = Memory(at_s=changes.pop("since_s", 0.0))
+    seen = observe(schedd, collector, replace(wanted, **changes), float(NOW_S), before)
     assert schedd.queries + collector.queries == len(queue.calls) + len(pool.calls)
     return seen, schedd.queries + collector.queries
 

@@ -39,7 +39,7 @@ def test_a_released_pilot_waits_since_its_release() -> None:
 
 
 def test_what_was_made_in_the_last_minute() -> None:
-    states = [made(0, 59), made(1, 61), running(2, 10, 20), made(3, 5, JobStatus=5)]
+    states = [made(0, 49), made(1, 51), running(2, 10, 20), made(3, 5, JobStatus=5)]
     assert one(*states).submitted == 3
 
 

@@ -32,6 +32,7 @@ MEMORY = Memory(
     settling={"0123456789abcdef": ((NOW_S - 60.0, 3), (NOW_S - 1.0, 8))},
     seen=Seen(at_s=float(NOW_S), idle_cores=16),
     doubt_since_s=NOW_S - 1.0,
+    factories=("far",),
 )
 FATES = (
     Fate("s1", "1.0", "alice", 8, 1, 1000, "everyone", 1, 2, {"A": 3}, 2, 0, 0b10, ("A", "B")),

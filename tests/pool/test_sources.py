@@ -8,6 +8,7 @@ import classad2
 import htcondor2
 import pytest
 
+from condor_plugins.core.plan import Memory
 from condor_plugins.core.snapshot import Snapshot
 from condor_plugins.pool.observing import observe
 from condor_plugins.pool.schedd import Schedd
@@ -26,11 +27,13 @@ def network(queues: dict[str, Queue], requester: str = "ap") -> Schedd:
     return local
 
 
-def look(queues: dict[str, Queue], schedds: str = "", **entry_changes: Any) -> Snapshot:
+def look(
+    queues: dict[str, Queue], schedds: str = "", before: Memory | None = None, **entry_changes: Any
+) -> Snapshot:
     wanted = policy([entry(**entry_changes)])
     wanted = replace(wanted, settings=settings(schedds=tuple(schedds.split())))
     pool = Pool([slot("ap-7.0"), slot("far-7.1"), slot("far-9.1")], recorded("collector.ad"))
-    return observe(network(queues), collector_of(pool), wanted, float(NOW_S))
+    return observe(network(queues), collector_of(pool), wanted, float(NOW_S), before)
 
 
 def test_kinds_that_are_alike_in_several_schedds_are_added_up() -> None:
@@ -98,3 +101,13 @@ def test_a_factory_without_an_answer_is_named() -> None:
 def test_pilots_by_account_are_counted_without_clusters() -> None:
     ads = [pilot(7, None), pilot(7, 0), pilot(7, 1), pilot(8, 0, Owner="b"), job(1)]
     assert schedd_of(Queue(ads)).pilots_by_account() == {"glidein": 2, "b": 1}
+
+
+def test_a_factory_that_no_entry_names_any_more_is_still_looked_at() -> None:
+    """Its clusters would go on for ever; if it is silent, that stops nobody."""
+    before = Memory(factories=("far",))
+    queues = {"ap": Queue(), "far": Queue([pilot(9, None), pilot(9, 1, JobStatus=2)])}
+    assert [one.factory for one in look(queues, before=before).clusters] == ["far"]
+    queues["far"] = Queue(refuses="GlideinEntry")
+    seen = look(queues, before=before)
+    assert (seen.failed, [text.endswith("(far)") for text in seen.unheard]) == ((), [True])
