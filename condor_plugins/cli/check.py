@@ -15,7 +15,8 @@ from condor_plugins.core.checking import Host, cross_checks, paths_to_see
 from condor_plugins.core.configuration import read_policy
 from condor_plugins.core.errors import TryAgain
 from condor_plugins.core.policy import Policy
-from condor_plugins.core.reading import Problem, names
+from condor_plugins.core.problems import Problem
+from condor_plugins.core.reading import names
 from condor_plugins.pool.configuration import Place, attribute_place
 
 _STYLES = {"error": "red", "warning": "yellow"}

@@ -10,7 +10,7 @@ from condor_plugins.core.errors import Misconfigured, TryAgain
 from condor_plugins.core.matching import Matcher
 from condor_plugins.core.plan import Plan
 from condor_plugins.core.policy import Policy
-from condor_plugins.core.reading import Problem
+from condor_plugins.core.problems import Problem
 from condor_plugins.core.snapshot import Snapshot
 from condor_plugins.core.what_if import changed_policy
 from condor_plugins.pool.factory import MAY_NOT_READ, Pilots

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 
 import classad2
 
-from condor_plugins.core.downtimes import UNREADABLE
 from condor_plugins.core.learned import Learned
 from condor_plugins.core.limit_rows import Pair, Rows
 from condor_plugins.core.limits import Limit
 from condor_plugins.core.matching import prototype
 from condor_plugins.core.packing import Bins
-from condor_plugins.core.policy import Entry, Group, Policy
+from condor_plugins.core.policy import UNREADABLE, Entry, Group, Policy
 from condor_plugins.core.snapshot import PilotCluster, Snapshot
 
 UNREADABLE_DOWN = f"down: {UNREADABLE.reason}"

@@ -14,7 +14,8 @@ from condor_plugins.core.checking_grid import wrong_grid_resource
 from condor_plugins.core.checking_holds import hold_codes
 from condor_plugins.core.checking_limits import limit_checks
 from condor_plugins.core.policy import Credential, Downtime, Entry, Policy
-from condor_plugins.core.reading import Problem, WrongValueError, names, nearest, parse_ad
+from condor_plugins.core.problems import Problem
+from condor_plugins.core.reading import WrongValueError, names, nearest, parse_ad
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import classad2
 from condor_plugins.core.expressions import conjuncts, needed_of_itself, needed_of_target
 from condor_plugins.core.matching import prototype
 from condor_plugins.core.policy import Entry, Group
-from condor_plugins.core.reading import Problem, nearest
+from condor_plugins.core.problems import Problem
+from condor_plugins.core.reading import nearest
 from condor_plugins.core.table import ENTRY
 
 # An ordinary job as condor_submit 25.14 makes it, in the attributes that policies look at.

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 import classad2
 
-from condor_plugins.core.reading import Problem, nearest
+from condor_plugins.core.problems import Problem
+from condor_plugins.core.reading import nearest
 
 _LIMITS = ("MaxIdlePilots", "MaxPilots")
 _ROW = ("Entries", *_LIMITS, "LogDir")

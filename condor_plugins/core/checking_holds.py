@@ -4,7 +4,8 @@
 from collections.abc import Iterator
 
 from condor_plugins.core.policy import Entry
-from condor_plugins.core.reading import Problem, names
+from condor_plugins.core.problems import Problem
+from condor_plugins.core.reading import names
 
 _BY_A_PERSON = 1
 

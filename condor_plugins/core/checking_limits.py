@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from condor_plugins.core.budgets import pilot_core_hours
 from condor_plugins.core.policy import Entry, Policy, Settings, Site
-from condor_plugins.core.reading import Problem, WrongValueError, nearest, parse_ad
+from condor_plugins.core.problems import Problem
+from condor_plugins.core.reading import WrongValueError, nearest, parse_ad
 
 
 def limit_checks(policy: Policy, knobs: Mapping[str, str]) -> Iterator[Problem]:

@@ -7,11 +7,20 @@ from typing import Any, TypeVar
 
 import classad2
 
-from condor_plugins.core.downtimes import UNREADABLE, from_values, spellings, wrong_times
+from condor_plugins.core.downtimes import from_values, spellings, wrong_times
 from condor_plugins.core.errors import Misconfigured
-from condor_plugins.core.policy import Credential, Downtime, Entry, Group, Policy, Settings, Site
+from condor_plugins.core.policy import (
+    UNREADABLE,
+    Credential,
+    Downtime,
+    Entry,
+    Group,
+    Policy,
+    Settings,
+    Site,
+)
+from condor_plugins.core.problems import Problem
 from condor_plugins.core.reading import (
-    Problem,
     WrongValueError,
     knob_value,
     names,

@@ -8,8 +8,6 @@ from typing import Any
 from condor_plugins.core.policy import Downtime
 from condor_plugins.core.table import DOWNTIME
 
-UNREADABLE = Downtime("its downtime knob cannot be read", 0, 0, "")
-
 
 def spellings(known: Iterable[str]) -> dict[str, list[str]]:
     """Names of entries and sites by the knob of their downtime, where case makes no difference."""

@@ -48,17 +48,17 @@ class Bins:
     def place(self, each: Resources, jobs: int) -> int:
         """Place up to `jobs` jobs of size `each`, into started bins first; how many found room."""
         left = jobs
-        for used in (True, False):
-            for one in [one for one in self.bins if one.used is used]:
-                if left == 0:
-                    return jobs
-                left -= self._fill(one, each, left)
+        for one in sorted(self._roomy(each), key=_started_first):
+            if left == 0:
+                break
+            left -= self._fill(one, each, left)
         return jobs - left
+
+    def _roomy(self, each: Resources) -> list[Bin]:
+        return [one for one in self.bins if one.free.covers(each)]
 
     def _fill(self, one: Bin, each: Resources, jobs: int) -> int:
         fits = one.free.holds(each)
-        if fits == 0:
-            return 0
         full, rest = divmod(min(jobs, fits * one.count), fits)
         one.count -= full + (1 if rest else 0)
         if one.count == 0:
@@ -73,6 +73,10 @@ class Bins:
             self.bins.append(Bin(free, count, used=True))
         else:
             self.full += count
+
+
+def _started_first(one: Bin) -> bool:
+    return not one.used
 
 
 def pilots_for(shape: Resources, each: Resources, jobs: int, nodes: int = 1) -> int:

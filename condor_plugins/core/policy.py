@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import classad2
 
-from condor_plugins.core.reading import Problem
+from condor_plugins.core.problems import Problem
 from condor_plugins.core.resources import Resources
 
 
@@ -135,6 +135,10 @@ class Downtime:
         turns = int(late_s // self.every_s) + 1 if self.every_s and late_s >= 0 else 0
         start_s, end_s = (at_s + turns * self.every_s for at_s in (self.start_s, self.end_s))
         return (start_s, end_s) if end_s > now_s else None
+
+
+# Counts as down: the safe side. Pilots are not taken back for it.
+UNREADABLE = Downtime("its downtime knob cannot be read", 0, 0, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import classad2
 
 from condor_plugins.core.expressions import depth_change
+from condor_plugins.core.problems import Problem
 from condor_plugins.core.table import Attribute, Kind, Knob, ObjectKind
 
 Value: TypeAlias = Any  # what the attribute's kind in the table says
@@ -17,20 +17,6 @@ Value: TypeAlias = Any  # what the attribute's kind in the table says
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _BEGINS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\s*=(?![=?!])")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something a person should change; `attribute` is empty when the whole knob is meant."""
-
-    knob: str
-    attribute: str
-    text: str
-    severity: Literal["error", "warning"] = "error"
-
-    def __str__(self) -> str:
-        where = f"{self.knob}: {self.attribute}" if self.attribute else self.knob
-        return f"{where}: {self.text}"
 
 
 class WrongValueError(Exception):

@@ -44,7 +44,7 @@ class Resources:
             and self.memory_mb >= each.memory_mb
             and self.disk_mb >= each.disk_mb
             and self.gpus >= each.gpus
-            and all(self.amount(tag) >= need for tag, need in each.extra)
+            and (not each.extra or all(self.amount(tag) >= need for tag, need in each.extra))
         )
 
     def less(self, each: "Resources", times: int) -> "Resources":

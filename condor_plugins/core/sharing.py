@@ -162,12 +162,22 @@ class Sharing:
 
     def _tell_unmet(self) -> None:
         """Pilots that would have been opened for the rest if no limit held."""
-        for pool, unmet in self._unmet.items():
+        pools = self._unmet if len(self._unmet) < _MANY else self._by_first()
+        for pool, unmet in pools.items():
             told = self._told(pool, _MOST_TOLD if len(unmet) < _MANY else 1)
             for ask in told:
                 holds, nodes = ask.entry.shape.holds, ask.entry.nodes * len(told)
                 pilots = sum(jobs / (nodes * fits) for each, jobs in unmet if (fits := holds(each)))
                 ask.beyond += ceil(pilots - 1e-9)
+
+    def _by_first(self) -> dict[int, list[tuple[Resources, int]]]:
+        """Many pools by the first request of each that is not shut: only that one is told."""
+        unshut = sum(1 << ask.number for ask in self._asks if not ask.shut)
+        merged: dict[int, list[tuple[Resources, int]]] = defaultdict(list)
+        for pool, unmet in self._unmet.items():
+            able = pool & unshut
+            merged[able & -able] += unmet
+        return merged
 
     def _told(self, pool: int, most: int) -> list[Ask]:
         open_asks = (self._asks[number] for number in bits(pool) if not self._asks[number].shut)

@@ -12,7 +12,7 @@ from condor_plugins.core.errors import Misconfigured
 from condor_plugins.core.limit_rows import Pair
 from condor_plugins.core.pilot_job import Factory, PilotJob, render
 from condor_plugins.core.policy import Entry, Policy
-from condor_plugins.core.reading import Problem
+from condor_plugins.core.problems import Problem
 
 MAY_NOT_READ = "this account may not read it; every account should be able to"
 _MANIFEST = "glidein-manifest.txt"

@@ -13,7 +13,7 @@ from condor_plugins.core.checking import FileFact
 from condor_plugins.core.errors import TryAgain
 from condor_plugins.core.plan import Memory
 from condor_plugins.core.policy import Policy
-from condor_plugins.core.reading import Problem
+from condor_plugins.core.problems import Problem
 from condor_plugins.core.snapshot import PilotCluster, Slot, Snapshot
 from condor_plugins.pool.ads import job_kind
 from condor_plugins.pool.configuration import Place

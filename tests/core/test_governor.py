@@ -3,8 +3,8 @@
 
 import pytest
 
-from condor_plugins.core.downtimes import UNREADABLE
 from condor_plugins.core.plan import Memory, Surplus
+from condor_plugins.core.policy import UNREADABLE
 from tests.core.building import NOW_S, choose, cluster, entry, kind, policy, settings
 
 FULL = (cluster(waiting=5, running=20, lost=20, max_idle=5, most=25),)

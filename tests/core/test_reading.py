@@ -3,8 +3,8 @@
 
 import pytest
 
+from condor_plugins.core.problems import Problem
 from condor_plugins.core.reading import (
-    Problem,
     WrongValueError,
     knob_value,
     names,
