@@ -9,16 +9,8 @@ import classad2
 
 from condor_plugins.core.downtimes import from_values, spellings, wrong_times
 from condor_plugins.core.errors import Misconfigured
-from condor_plugins.core.policy import (
-    UNREADABLE,
-    Credential,
-    Downtime,
-    Entry,
-    Group,
-    Policy,
-    Settings,
-    Site,
-)
+from condor_plugins.core.objects import credential, entry, group, site
+from condor_plugins.core.policy import UNREADABLE, Downtime, Policy, Settings
 from condor_plugins.core.problems import Problem
 from condor_plugins.core.reading import (
     WrongValueError,
@@ -28,7 +20,6 @@ from condor_plugins.core.reading import (
     object_values,
     parse_ad,
 )
-from condor_plugins.core.resources import Resources
 from condor_plugins.core.table import (
     CREDENTIAL,
     DOWNTIME,
@@ -63,10 +54,10 @@ def read_policy(knobs: Mapping[str, str]) -> Policy:
     """
     reader = _Reader(knobs)
     settings = reader.settings()
-    entries = reader.objects(ENTRY, partial(_entry, settings))
-    groups = reader.objects(GROUP, _group)
-    sites = reader.objects(SITE, _site)
-    credentials = reader.objects(CREDENTIAL, _credential)
+    entries = reader.objects(ENTRY, partial(entry, settings))
+    groups = reader.objects(GROUP, group)
+    sites = reader.objects(SITE, site)
+    credentials = reader.objects(CREDENTIAL, credential)
     reader.objects(FACILITY, lambda name, values, ad: name)
     downtimes = reader.downtimes([*entries, *sites, *(one.site for one in entries.values())])
     reader.unlisted()
@@ -188,72 +179,3 @@ _KNOB_NAMES = frozenset(knob.name for knob in KNOBS)
 
 def _knob_of(field_name: str) -> str:
     return "GLIDEIN_" + field_name.removesuffix("_s").upper()
-
-
-def _entry(settings: Settings, name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Entry:
-    named = classad2.ClassAd(str(ad))
-    named["Name"] = name
-    for attribute in ENTRY.attributes:
-        if attribute.default is not None and attribute.name not in named:
-            named[attribute.name] = classad2.ExprTree(attribute.default)
-    return Entry(
-        name,
-        values["Site"],
-        values["GridResource"],
-        values["TrustDomain"],
-        Resources(
-            values["Cpus"], values["Memory"], values["Disk"], values["GPUs"], values["Resources"]
-        ),
-        values["WallTime"],
-        values["IdleTimeout"],
-        values["MaxPilots"],
-        values["MaxIdlePilots"],
-        values["MaxHeldPilots"],
-        values["HeldTimeout"],
-        values["Start"],
-        values["Attributes"],
-        values["Submit"],
-        values["PilotDir"] or settings.pilot_dir,
-        values["LogDir"] or settings.pilot_log_dir,
-        named,
-        nodes=values["Nodes"],
-        tail_timeout_s=values["TailTimeout"],
-        factory=values["Factory"],
-        weight=values["Weight"],
-        cost=values["Cost"],
-        max_wait_s=values["MaxWait"],
-        release_held=_codes(values["ReleaseHeld"]),
-        keep_held=_codes(values["KeepHeld"]),
-        submit_rate=values["SubmitRate"],
-        ramp=values["Ramp"],
-        budget_core_hours=values["BudgetCoreHours"],
-        budget_window_s=values["BudgetWindow"],
-    )
-
-
-def _codes(text: str) -> tuple[int, ...]:
-    """Hold codes as an administrator lists them."""
-    return tuple(int(word) for word in names(text) if word.isdecimal())
-
-
-def _group(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Group:
-    return Group(
-        name,
-        values["Jobs"],
-        values["Entries"],
-        values["Start"],
-        values["MaxPilots"],
-        values["MaxIdlePilots"],
-        values["Weight"],
-        values["MaxPilotsPerEntry"],
-    )
-
-
-def _site(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Site:
-    return Site(name, values["MaxPilots"], values["MaxIdlePilots"], values["SubmitRate"])
-
-
-def _credential(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Credential:
-    return Credential(
-        name, values["Purpose"], values["Type"], values["TrustDomain"], values["Path"]
-    )

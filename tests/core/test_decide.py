@@ -2,6 +2,7 @@
 """The whole decision: it comes to rest, keeps every limit and accounts for every job."""
 
 from hypothesis import given
+from hypothesis import settings as limited
 from hypothesis import strategies as st
 
 from condor_plugins.core.plan import Edit, Memory, Plan, Surplus
@@ -92,6 +93,7 @@ def test_a_decision_that_was_carried_out_is_not_changed_by_the_next(
 
 
 @given(_policies(), _KINDS, _KINDS)
+@limited(max_examples=40)  # twelve decisions each
 def test_it_comes_to_rest_after_any_change_of_demand(
     wanted: Policy, before: list[JobKind], after: list[JobKind]
 ) -> None:
