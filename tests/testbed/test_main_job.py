@@ -37,7 +37,7 @@ def test_only_the_account_may_submit_a_pilot(pool: Pool) -> None:
     done = pool.testbed.run("ap", "condor_submit", "-", user="alice", stdin=text)
 
     assert not done.ok
-    assert "Only glidein may submit pilots" in done.out + done.err
+    assert "Only glidein and the accounts in GLIDEIN_REQUESTERS may submit pilots" in done.err
 
 
 def test_a_job_cannot_be_turned_into_a_pilot_afterwards(pool: Pool) -> None:
