@@ -40,7 +40,6 @@ def observe(
     names any more are looked at while pilots of ours are there; their silence fails nothing.
     """
     before = before or Memory()
-    since_s = before.at_s
     failed: list[str] = []
     unheard: list[str] = []
     wanted = policy.settings.schedds
@@ -49,30 +48,51 @@ def observe(
     jobs_run = not failed and (bool(kinds) or _any_runs(schedd, sources, failed))
     slots = _ask(failed, lambda: _slots(collector, kinds, policy.tags())) or ()
     joined = frozenset(one.pilot for one in slots if one.pilot)
-    clusters: list[PilotCluster] = []
-    ends: list[End] = []
+    pilots = _PilotsSeen(schedd, policy, joined, now_s)
     configured = _factories(schedd, policy)
     for name in [*configured, *(one for one in before.factories if one not in configured)]:
-        look = partial(_pilots, schedd, name, policy.settings, joined, now_s)
-        if pilots := _ask(failed if name in configured else unheard, look, name):
-            slots = without_dead(slots, pilots.alive, schedd.at(name).name)
-            clusters += (replace(one, factory=name) for one in pilots.clusters)
-            if pilots.clusters and since_s:  # where no pilot cluster is, no pilot was
-                account = policy.settings.account
-                look_back = partial(ended, schedd.at(name), account, since_s, now_s)
-                ends += _ask(unheard, look_back, name) or ()
+        pilots.look(name, before.at_s, failed if name in configured else unheard, unheard)
+    for name, alive in pilots.alive.items():
+        slots = without_dead(slots, alive, schedd.at(name).name)
     age_s = _ask(failed, lambda: collector.age_s(now_s))
     return Snapshot(
         now_s,
         kinds,
         slots,
-        tuple(clusters),
+        tuple(pilots.clusters),
         age_s,
         failed=tuple(failed),
-        ended=tuple(ends),
+        ended=tuple(pilots.ends),
         unheard=tuple(unheard),
         jobs_run=jobs_run,
     )
+
+
+class _PilotsSeen:
+    """What the factories say of our pilots, one after the other."""
+
+    def __init__(
+        self, schedd: Schedd, policy: Policy, joined: frozenset[str], now_s: float
+    ) -> None:
+        self.clusters: list[PilotCluster] = []
+        self.ends: list[End] = []
+        self.alive: dict[str, frozenset[str]] = {}
+        self._schedd, self._settings = schedd, policy.settings
+        self._joined, self._now_s = joined, now_s
+
+    def look(self, name: str, since_s: float, failed: list[str], unheard: list[str]) -> None:
+        """One factory; where no pilot cluster is, no pilot was, and none can have ended."""
+        query = partial(_pilots, self._schedd, name, self._settings, self._joined, self._now_s)
+        pilots = _ask(failed, query, name)
+        if pilots is None:
+            return
+        self.alive[name] = pilots.alive
+        self.clusters += (replace(one, factory=name) for one in pilots.clusters)
+        if pilots.clusters and since_s:
+            past = partial(
+                ended, self._schedd.at(name), self._settings.account, since_s, self._now_s
+            )
+            self.ends += _ask(unheard, past, name) or ()
 
 
 def _ask(failed: list[str], query: Callable[[], Answer], schedd: str = "") -> Answer | None:
