@@ -28,7 +28,7 @@ _LONG_WAIT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class _Basis:
     """What a decision rests on."""
 
     seen: Snapshot
@@ -47,7 +47,7 @@ def decide(
     """One plan. `digests`: of the rendered pilot of every (group, entry) that is configured; "" for
     one that cannot be rendered now.
     """
-    world = World(seen, policy, digests, before)
+    basis = _Basis(seen, policy, digests, before)
     frozen = freeze(seen, policy.settings)
     memory = before if frozen else _remember(seen, policy, before)
     learned = _learn(seen, policy, memory)
@@ -61,7 +61,7 @@ def decide(
     hedge(requests, policy.settings.hedge, learned.waits_s, _LONG_WAIT_S)
     if not frozen:
         memory = replace(memory, settling=settling)
-    plan = _plan(world, requests, jobs, frozen, memory)
+    plan = _plan(basis, requests, jobs, frozen, memory)
     rows = {(ask.group.name, ask.entry.name): ask.limits for ask in requests}
     return replace(plan, grounds=Grounds(rows, learned))
 
@@ -104,10 +104,10 @@ def _factories(seen: Snapshot, before: Memory) -> tuple[str, ...]:
 
 
 def _plan(
-    world: World, requests: Sequence[Ask], jobs: Sequence[Want], frozen: str, memory: Memory
+    basis: _Basis, requests: Sequence[Ask], jobs: Sequence[Want], frozen: str, memory: Memory
 ) -> Plan:
     """The plan's values, and what has to be done to bring the queue in line."""
-    seen, policy, before = world.seen, world.policy, world.before
+    seen, policy, before = basis.seen, basis.policy, basis.before
     doubted = None if frozen else doubt(seen, before, policy.settings)
     if doubted:
         memory = replace(memory, settling=before.settling)
@@ -117,7 +117,7 @@ def _plan(
     written = [
         (ask, _request(ask, 0 if held_back else ripe.get(ask.key, 0), doubted)) for ask in requests
     ]
-    changes = () if frozen else tuple(_actions(written, world, not doubted))
+    changes = () if frozen else tuple(_actions(written, basis, not doubted))
     return Plan(
         now_s=seen.now_s,
         frozen=frozen,
@@ -186,9 +186,9 @@ def _together(clusters: Sequence[PilotCluster]) -> PilotCluster:
 
 
 def _actions(
-    written: Sequence[tuple[Ask, Request]], world: World, removals: bool
+    written: Sequence[tuple[Ask, Request]], basis: _Basis, removals: bool
 ) -> Iterator[Action]:
-    policy, digests = world.policy, world.digests
+    policy, digests = basis.policy, basis.digests
     for ask, request in written:
         if not ask.digest:
             continue
@@ -197,7 +197,7 @@ def _actions(
             yield from retire(ask.outdated, "its entry or group has changed", policy.settings)
     if not removals:
         return
-    orphans = (one for one in world.seen.clusters if _is_orphan(one, policy, digests))
+    orphans = (one for one in basis.seen.clusters if _is_orphan(one, policy, digests))
     yield from retire(orphans, "its entry or group is no longer configured", policy.settings)
 
 

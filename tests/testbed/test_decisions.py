@@ -9,9 +9,25 @@ from _testbed.waiting import wait_until
 from tests.testbed import jobs, pilots, provisioner
 from tests.testbed.settings import drop_in
 
+# The other entry down, and this one with limits of the test's own.
+ONLY_PERLMUTTER = """\
+GLIDEIN_DOWNTIME_PerlmutterHighmem = [ Reason = "test" ]
+GLIDEIN_ENTRY_Perlmutter @=entry
+  Site          = "NERSC"
+  GridResource  = "batch slurm"
+  TrustDomain   = "nersc"
+  Cpus          = 8
+  Memory        = 16000
+  WallTime      = 1800
+  Submit        = [ BatchQueue = "regular" ]
+  {limits}
+@entry
+"""
 # One entry that two groups contest, alice's with three times the weight of bob's. Without Start a
 # group's jobs would use what waits for the other, and nothing would be taken back.
-CONTEST = """\
+CONTEST = (
+    ONLY_PERLMUTTER.format(limits="IdleTimeout = 20\n  MaxPilots = 16\n  MaxIdlePilots = 16")
+    + """\
 GLIDEIN_GROUP_NAMES = heavy light
 GLIDEIN_GROUP_heavy @=group
   Jobs   = Owner == "alice"
@@ -23,36 +39,11 @@ GLIDEIN_GROUP_light @=group
   Start  = TARGET.Owner == "bob"
   Weight = 1
 @group
-GLIDEIN_DOWNTIME_PerlmutterHighmem = [ Reason = "test" ]
-GLIDEIN_ENTRY_Perlmutter @=entry
-  Site          = "NERSC"
-  GridResource  = "batch slurm"
-  TrustDomain   = "nersc"
-  Cpus          = 8
-  Memory        = 16000
-  WallTime      = 1800
-  IdleTimeout   = 20
-  MaxPilots     = 16
-  MaxIdlePilots = 16
-  Submit        = [ BatchQueue = "regular" ]
-@entry
 GLIDEIN_REMOVE_AFTER = 0
 GLIDEIN_CONFIRM = 0
 """
-TAIL = """\
-GLIDEIN_DOWNTIME_PerlmutterHighmem = [ Reason = "test" ]
-GLIDEIN_ENTRY_Perlmutter @=entry
-  Site          = "NERSC"
-  GridResource  = "batch slurm"
-  TrustDomain   = "nersc"
-  Cpus          = 8
-  Memory        = 16000
-  WallTime      = 1800
-  IdleTimeout   = 300
-  TailTimeout   = 8
-  Submit        = [ BatchQueue = "regular" ]
-@entry
-"""
+)
+TAIL = ONLY_PERLMUTTER.format(limits="IdleTimeout = 300\n  TailTimeout = 8")
 
 
 def schedd_says(pool: Pool, attribute: str) -> str:
