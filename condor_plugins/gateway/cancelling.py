@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Jobs that HTCondor takes back: the wish is on disk first, and is carried out until it is."""
+
+from collections.abc import Sequence
+
+from condor_plugins.facility.values import NoNews, Rejected, Wanted
+from condor_plugins.gateway.answering import known_or_adopted
+from condor_plugins.gateway.desk import Desk, words
+from condor_plugins.gateway.values import (
+    CANCELLED,
+    ENDED,
+    FINAL,
+    INTENDED,
+    SUBMITTED,
+    Record,
+)
+
+_PURPOSE = "cancel"
+_MOST_AT_ONCE = 100
+
+
+def cancel(desk: Desk, handle: str) -> bool:
+    """See Engine.cancel; a job that has ended needs nothing more from the facility."""
+    record = _wish(desk, known_or_adopted(desk, handle).name)
+    if record is None or record.phase in FINAL:
+        return True
+    if record.phase != SUBMITTED or desk.pace.wait_s() > 0:
+        return False
+    return _ask(desk, [record])
+
+
+def anything(desk: Desk) -> bool:
+    return any(_is_due(desk, one) for one in desk.memory.records())
+
+
+def carry_out(desk: Desk) -> None:
+    """The wishes that the facility has not taken yet, and those that it took and did not fulfil."""
+    due = [one for one in desk.memory.records() if _is_due(desk, one)][:_MOST_AT_ONCE]
+    if due and desk.pace.wait_s() <= 0:
+        _ask(desk, due)
+
+
+def _wish(desk: Desk, name: str) -> Record | None:
+    with desk.ledger.transaction() as rows:
+        found = rows.get(name)
+        if found is None or found.cancel_wanted:
+            return found
+        values: dict[str, str | int | float] = {"cancel_wanted": 1}
+        if found.phase in {INTENDED, ENDED}:
+            values["phase"] = CANCELLED
+        if found.phase == INTENDED and not found.sends:
+            # Nothing was ever sent; else an earlier copy may still turn up.
+            values["ended_s"] = desk.clock()
+        rows.update(name, (found.phase,), **values)
+        return rows.get(name)
+
+
+def _is_due(desk: Desk, record: Record) -> bool:
+    """Submitted and wished away, or taken back long ago and still there."""
+    live = record.phase == SUBMITTED or (record.phase == CANCELLED and not record.ended_s)
+    return bool(live and record.cancel_wanted and desk.due(_PURPOSE, record.name))
+
+
+def _ask(desk: Desk, records: Sequence[Record]) -> bool:
+    """Whether the facility has taken all of these wishes."""
+    for one in records:
+        desk.later(_PURPOSE, one.name, first_s=2 * desk.facility.poll_s)
+    try:
+        told = desk.backend.cancel([Wanted(one.name, one.remote_id, one.hint) for one in records])
+    except NoNews as news:
+        desk.pace.no_news(news)
+        for one in records:
+            desk.retries.pop((_PURPOSE, one.name), None)
+        return False
+    except Rejected as err:
+        told = dict.fromkeys([one.name for one in records], str(err))
+    with desk.ledger.transaction() as rows:
+        for one in records:
+            said = told.get(one.name, "no answer for this job")
+            if not said:
+                rows.update(one.name, (SUBMITTED,), phase=CANCELLED)
+            elif words(said) != one.error:
+                rows.update(one.name, (SUBMITTED, CANCELLED), error=words(said))
+    return all(told.get(one.name) == "" for one in records)

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Jobs that are taken back, and copies of a job that nobody wanted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from condor_plugins.facility.values import COMPLETED
+from condor_plugins.gateway.values import (
+    CANCELLED,
+    INTENDED,
+    SENT,
+    SUBMITTED,
+)
+from tests.gateway.engine_bench import Bench
+from tests.gateway.fake_backend import request
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "state" / "ledger.sqlite")
+    yield made
+    made.ledger.close()
+
+
+def test_taking_back_what_was_not_sent_needs_no_facility(bench: Bench) -> None:
+    record = bench.engine.accept(request("home_bl_1"))
+    assert bench.engine.cancel(record.name)
+    bench.engine.work()
+    assert bench.phase(record.name) == CANCELLED
+    assert "submit" not in bench.there.calls
+
+
+def test_taking_back_is_carried_out_later_if_not_at_once(bench: Bench) -> None:
+    name = bench.running()
+    bench.faults["cancel"] = "no-news"
+    assert not bench.engine.cancel(name)
+    assert bench.record(name).cancel_wanted == 1
+    bench.faults.clear()
+    bench.now += 61.0
+    bench.another().work()
+    assert (bench.phase(name), bench.job(name).ended) == (CANCELLED, "cancelled")
+    bench.poll()
+    bench.engine.finish()
+    assert (bench.record(name).cleaned, bench.there.root_files()) == (1, [])
+    assert "get" not in bench.there.calls
+    again = bench.submit()
+    assert (again, bench.phase(again)) == (f"{name}-2", SUBMITTED)
+
+
+def test_taking_back_what_may_have_arrived_waits_for_it(bench: Bench) -> None:
+    bench.faults["submit"] = "lost"
+    name = bench.submit()
+    assert not bench.engine.cancel(name)
+    assert bench.phase(name) == SENT
+    bench.now += 61.0
+    bench.engine.work()
+    assert bench.job(name).ended == "cancelled"
+
+
+def test_a_second_copy_that_ends_is_not_the_end(bench: Bench) -> None:
+    bench.there.hide_s = lambda: 5000.0
+    bench.faults["submit"] = "lost"
+    name = bench.submit()
+    bench.faults.clear()
+    first = bench.job(name)
+    for _ in range(4):
+        bench.poll(700.0)
+    bench.engine.work()
+    second = bench.there.of(name)[1]
+    assert bench.record(name).remote_id == second.id
+    bench.there.start(first)
+    bench.there.start(second)
+    first.listed_s = 0.0
+    bench.poll()
+    bench.engine.finish()
+    found = bench.record(name)
+    assert (second.ended, found.phase, found.remote_id) == ("completed", SUBMITTED, first.id)
+    bench.there.end(first, "completed", 6)
+    bench.poll()
+    bench.engine.work()
+    assert bench.engine.answer(name).attributes["ExitCode"] == 6
+
+
+def test_a_copy_that_comes_after_the_end_does_not_run(bench: Bench) -> None:
+    bench.there.hide_s = lambda: 1e9
+    bench.faults["submit"] = "lost"
+    name = bench.submit()
+    bench.faults.clear()
+    for _ in range(4):
+        bench.poll(700.0)
+    bench.engine.work()
+    first, second = bench.there.of(name)
+    bench.there.start(second)
+    bench.there.end(second, "completed", 0)
+    bench.poll()
+    bench.engine.work()
+    assert (bench.record(name).cleaned, bench.engine.answer(name).status) == (1, COMPLETED)
+    bench.there.start(first)
+    assert not first.ran
+    bench.now += 8 * 86400
+    bench.engine.work()
+    assert bench.there.root_files() == []
+
+
+def test_giving_up_what_may_have_arrived_looks_for_it(bench: Bench) -> None:
+    """Sent once without an answer, to be sent again, then taken back: the copy turns up late."""
+    bench.there.hide_s = lambda: 2400.0
+    bench.faults["submit"] = "lost"
+    name = bench.submit()
+    for _ in range(3):
+        bench.poll(700.0)
+    assert bench.phase(name) == INTENDED
+    bench.engine.cancel(name)
+    assert (bench.phase(name), bench.record(name).ended_s) == (CANCELLED, 0.0)
+    for _ in range(3):
+        bench.now += 300.0
+        bench.engine.work()
+    assert bench.job(name).ended == "cancelled"
