@@ -11,6 +11,7 @@ from condor_plugins.cli.check import check
 from condor_plugins.cli.deadline import within
 from condor_plugins.cli.down import down
 from condor_plugins.cli.entries import entries
+from condor_plugins.cli.facility import facility
 from condor_plugins.cli.plan import plan
 from condor_plugins.cli.replay import replay_command
 from condor_plugins.cli.simulate import simulate
@@ -26,8 +27,8 @@ from condor_plugins.pool.configuration import bound_answers
 EXIT_OK, EXIT_NOT_GOOD, EXIT_AGAIN, EXIT_MISCONFIGURED = 0, 1, 75, 78
 # A command asks several questions; each may take GLIDEIN_TIMEOUT.
 _ANSWERS_IN_A_ROW = 3
-# These ask no daemon and no configuration, and take the time that they need.
-_ON_ITS_OWN = frozenset({"simulate", "replay"})
+# These ask no daemon, and take the time that they need.
+_ON_ITS_OWN = (["simulate"], ["replay"], ["facility", "test"])
 
 
 def _version() -> str:
@@ -55,7 +56,7 @@ def cli() -> None:
     """
 
 
-for command in (check, entries, status, plan, why, down, up, simulate, replay_command):
+for command in (check, entries, status, plan, why, down, up, facility, simulate, replay_command):
     cli.add_command(command)
 
 
@@ -93,7 +94,7 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     world = HTCondor()
-    if _ON_ITS_OWN & set(sys.argv[1:2]):
+    if any(sys.argv[1 : 1 + len(words)] == words for words in _ON_ITS_OWN):
         sys.exit(main(sys.argv[1:], world))
     timeout_s = read_policy(world.texts()).settings.timeout_s
     bound_answers(timeout_s)

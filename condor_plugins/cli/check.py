@@ -11,9 +11,11 @@ from condor_plugins.cli.options import json_option, pass_world
 from condor_plugins.cli.tables import say, say_json
 from condor_plugins.cli.words import counted
 from condor_plugins.cli.world import World
-from condor_plugins.core.checking import Host, cross_checks, paths_to_see
+from condor_plugins.core.checking import cross_checks
+from condor_plugins.core.checking_files import paths_to_see
 from condor_plugins.core.configuration import read_policy
 from condor_plugins.core.errors import TryAgain
+from condor_plugins.core.host_facts import Host
 from condor_plugins.core.policy import Policy
 from condor_plugins.core.problems import Problem
 from condor_plugins.core.reading import names
@@ -74,12 +76,16 @@ def check(world: World, as_json: bool) -> int:
 def _host(world: World, policy: Policy) -> Host:
     resources = [entry.grid_resource.split() for entry in policy.entries.values()]
     batch = {words[1] for words in resources if len(words) > 1 and words[0] == "batch"}
+    gahps = {name.lower(): world.knob(f"{name.upper()}_GAHP") for name in policy.facilities}
+    call_s = world.knob("GRIDMANAGER_GAHP_CALL_TIMEOUT")
     return Host(
         now_s=world.now_s(),
         cron_jobs=frozenset(name.upper() for name in names(world.knob("SCHEDD_CRON_JOBLIST"))),
         trust_domain=world.knob("TRUST_DOMAIN"),
         batch_types=world.batch_types(batch),
-        files={path: world.file(path) for path in paths_to_see(policy)},
+        files={path: world.file(path) for path in (*paths_to_see(policy), *gahps.values()) if path},
+        gahps=gahps,
+        gahp_timeout_s=int(call_s) if call_s.isdecimal() else 300,
     )
 
 

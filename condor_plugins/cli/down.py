@@ -2,7 +2,6 @@
 """glidein down: ask an entry or a site for no more pilots, for a while."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -86,7 +85,7 @@ def down(world: World, /, name: str, as_json: bool, **given: int | str | None) -
         )
     if as_json:
         whose = {"entry": subject.entry or None, "site": subject.site or None}
-        say_json({**whose, "file": str(path), "downtime": asdict(told)})
+        say_json({**whose, "file": str(path), "downtime": told._asdict()})
     else:
         say(_words(subject, told, world.now_s()))
         say(f"Written to {path}; the provisioner sees it in its next run, no reconfig is needed.")

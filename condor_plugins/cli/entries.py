@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """glidein entries: the ways into sites, and whether they are open."""
 
-from dataclasses import asdict
-
 import click
 
 from condor_plugins.cli.facts.entries import EntryFacts
@@ -13,6 +11,7 @@ from condor_plugins.cli.tables import Column, Sheet, say_json, show
 from condor_plugins.cli.times import lasting, stamp
 from condor_plugins.cli.words import counted
 from condor_plugins.cli.world import World
+from condor_plugins.pool.plan_file import plain
 
 _COLUMNS = (
     Column("Entry"),
@@ -40,7 +39,7 @@ def entries(world: World, as_json: bool) -> int:
     sight = look(world)
     facts = entry_facts(sight)
     if as_json:
-        say_json({"entries": [asdict(one) for one in facts]})
+        say_json({"entries": plain(facts)})
     else:
         rows = [_row(one, sight.seen.now_s) for one in facts]
         show(Sheet("Entries", _COLUMNS, rows, "none: GLIDEIN_ENTRY_NAMES is empty"))

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from condor_plugins.core.checking import FileFact
+from condor_plugins.core.host_facts import FileFact
 
 # blahp's own configuration names its directory of helper scripts; this is where packages put them.
 _BLAH_CONFIG = Path("/etc/blah.config")

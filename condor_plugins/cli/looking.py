@@ -2,7 +2,7 @@
 """One look at the world, and the decision on it: the same decide() as in the provisioner."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from condor_plugins.cli.world import World
 from condor_plugins.core.decide import decide
@@ -57,14 +57,14 @@ def _read(world: World, changes: Mapping[str, str]) -> tuple[Policy, Pilots]:
     unread = [one.text for one in pilots.problems if one.text.endswith(MAY_NOT_READ)]
     if unread:
         raise Misconfigured(unread[0])
-    return replace(policy, problems=(*policy.problems, *pilots.problems)), pilots
+    return policy._replace(problems=(*policy.problems, *pilots.problems)), pilots
 
 
 def _both(now: Policy, then: Policy) -> Policy:
     """A policy that looks at every attribute of jobs that one of these looks at."""
     groups = {f"{name} then": one for name, one in then.groups.items()}
     entries = {f"{name} then": one for name, one in then.entries.items()}
-    return replace(now, groups={**now.groups, **groups}, entries={**now.entries, **entries})
+    return now._replace(groups={**now.groups, **groups}, entries={**now.entries, **entries})
 
 
 def _seen(world: World, policy: Policy) -> Snapshot:

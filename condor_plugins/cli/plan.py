@@ -69,7 +69,7 @@ def plan(world: World, diff: bool, changes: Mapping[str, str], as_json: bool) ->
             "frozen": sight.plan.frozen,
             "doubt": sight.plan.doubt,
             "set": changes,
-            "requests": [asdict(one) for one in sight.plan.requests],
+            "requests": [one._asdict() for one in sight.plan.requests],
             "actions": list(facts.actions(sight)),
             "unmet_kinds": sum(1 for fate in sight.plan.fates if fate.unmet),
             "unmet": [asdict(one) for one in facts.unmet(sight, _MOST_KINDS)],

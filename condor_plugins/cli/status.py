@@ -5,8 +5,10 @@ from dataclasses import asdict
 
 import click
 
+from condor_plugins.cli.facility import show_facilities
 from condor_plugins.cli.facts import status as facts
 from condor_plugins.cli.facts.cycle import Cycle, last_cycle
+from condor_plugins.cli.facts.facilities import FacilityFacts, facilities
 from condor_plugins.cli.looking import Sight, look
 from condor_plugins.cli.options import json_option, pass_world
 from condor_plugins.cli.tables import Column, Sheet, say, say_json, show
@@ -36,7 +38,8 @@ _HELD = (Column("Entry"), *_numbers("Pilots"), Column("Reason", folds=30))
 @json_option
 @pass_world
 def status(world: World, as_json: bool) -> int:
-    """Idle jobs by group, pilots by entry and group, glideins in the pool, the last cycle.
+    """Idle jobs by group, pilots by entry and group, glideins in the pool, the last cycle; the
+    facilities, where there are any.
 
     Wanted and granted are those of a decision made now, which the provisioner's next cycle
     makes as well.
@@ -49,14 +52,19 @@ def status(world: World, as_json: bool) -> int:
     sight = look(world)
     slots = facts.slots(world.glidein_slots())
     cycle = last_cycle(world.last_plan(sight.policy), world.texts(), sight.seen.now_s)
+    sites = facilities(world, sight.policy)
     if as_json:
-        say_json(_document(sight, slots, cycle))
+        say_json(_document(sight, slots, cycle, sites))
     else:
         _tell(sight, slots, cycle)
+        if sites:
+            show_facilities(sites, sight.seen.now_s)
     return 0
 
 
-def _document(sight: Sight, slots: list[facts.SlotsAt], cycle: Cycle) -> dict[str, object]:
+def _document(
+    sight: Sight, slots: list[facts.SlotsAt], cycle: Cycle, sites: list[FacilityFacts]
+) -> dict[str, object]:
     rows = facts.pilots(sight)
     return {
         "now_s": sight.seen.now_s,
@@ -67,6 +75,7 @@ def _document(sight: Sight, slots: list[facts.SlotsAt], cycle: Cycle) -> dict[st
         "totals": facts.totals(rows),
         "slots": [asdict(one) for one in slots],
         "held": [asdict(one) for one in facts.held(sight)],
+        "facilities": [asdict(one) for one in sites],
         "cycle": asdict(cycle),
         "problems": list(facts.problems(sight)),
     }

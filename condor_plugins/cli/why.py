@@ -4,6 +4,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import classad2
 import click
@@ -26,6 +27,7 @@ from condor_plugins.cli.world import World
 from condor_plugins.core.errors import TryAgain
 from condor_plugins.pool.ads import whole, word
 from condor_plugins.pool.observing import kind_of
+from condor_plugins.pool.plan_file import plain
 
 _IDLE = 1
 _JOB = re.compile(r"\d{1,9}(\.\d{1,9})?")
@@ -137,7 +139,7 @@ def _idle(world: World, job: JobFacts, ad: classad2.ClassAd, as_json: bool) -> i
 
 def _plain(facts: Why) -> Mapping[str, object]:
     """The signature is a key between programs of one version, and long; so are the sets."""
-    document = asdict(facts)
+    document: dict[str, Any] = plain(facts)
     for name in ("signature", "mask", "entries"):
         del document["fate"][name]
     document["fate"]["matching"] = facts.fate.matching

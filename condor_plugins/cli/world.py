@@ -4,14 +4,15 @@
 import os
 import pwd
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Protocol
 
 import classad2
 
+from condor_plugins.cli import gateway
 from condor_plugins.cli.host import batch_types, file_fact
-from condor_plugins.core.checking import FileFact
+from condor_plugins.core.host_facts import FileFact
 from condor_plugins.core.plan import Memory
 from condor_plugins.core.policy import Policy
 from condor_plugins.core.snapshot import Snapshot
@@ -70,6 +71,14 @@ class World(Protocol):
 
     def cluster_states(self, cluster: int) -> list[classad2.ClassAd]: ...
 
+    def gateway_state(self, policy: Policy, facility: str) -> Mapping[str, Any] | None:
+        """What a facility's gateway left; empty: nothing. None: this account may not look."""
+        ...
+
+    def facility_test(self, policy: Policy, facility: str, timeout_s: float) -> Iterator[str]:
+        """Lines of `glidein-gateway test`, as they come."""
+        ...
+
 
 class HTCondor:
     """The World of this host: its configuration, its schedd, its pool."""
@@ -124,6 +133,13 @@ class HTCondor:
 
     def cluster_states(self, cluster: int) -> list[classad2.ClassAd]:
         return self._schedd.cluster_states(cluster)
+
+    def gateway_state(self, policy: Policy, facility: str) -> Mapping[str, Any] | None:
+        return gateway.state(policy.settings, facility)
+
+    def facility_test(self, policy: Policy, facility: str, timeout_s: float) -> Iterator[str]:
+        program_dir = self.texts().get("GLIDEIN_BIN", "")
+        return gateway.lines_of_test(policy.settings, program_dir, facility, timeout_s)
 
     @cached_property
     def _schedd(self) -> Schedd:

@@ -2,8 +2,9 @@
 """Answers of earlier cycles: which kinds match which slot ads, by digests of their signatures."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import blake2b
+
+_PART = 200
 
 
 def digests(signatures: Iterable[str]) -> list[str]:
@@ -11,12 +12,18 @@ def digests(signatures: Iterable[str]) -> list[str]:
     return [blake2b(one.encode(), digest_size=8).hexdigest() for one in signatures]
 
 
-def digest_of_all(signatures: Iterable[str]) -> str:
-    """One digest of all of them in their order: half the effort of one for each."""
-    return blake2b("\0".join(signatures).encode(), digest_size=16).hexdigest()
+def digest_of_all(signatures: Sequence[str]) -> str:
+    """One digest of all of them in their order: half the effort of one for each.
+
+    By parts, as new memory for megabytes of text at once costs more than the digest.
+    """
+    digest = blake2b(digest_size=16)
+    for begin in range(0, len(signatures), _PART):
+        digest.update("\0".join(signatures[begin : begin + _PART]).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
 
 
-@dataclass(slots=True)
 class Answers:
     """By kind, a mask over these slot ads (both by digest).
 
@@ -26,10 +33,19 @@ class Answers:
     does not need all the ads.
     """
 
-    ads: tuple[str, ...]
-    masks: dict[str, int] = field(default_factory=dict)
-    columns: dict[str, list[str | None]] = field(default_factory=dict)
-    whole: str = ""
+    def __init__(
+        self,
+        ads: tuple[str, ...],
+        masks: dict[str, int],
+        columns: dict[str, list[str | None]],
+        whole: str = "",
+    ) -> None:
+        self.ads, self.masks, self.columns, self.whole = ads, masks, columns, whole
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Answers) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
 
     def arranged(self, ads: Sequence[str]) -> Mapping[str, int]:
         """The masks for slot ads of which all are known; empty when one is not."""
@@ -48,12 +64,12 @@ def _moved(mask: int, places: Sequence[int]) -> int:
     return int("".join("1" if mask >> at & 1 else "0" for at in reversed(places)) or "0", 2)
 
 
-@dataclass(slots=True)
 class Kept:
     """What is known (`before`), and what of it and beyond was asked for since then (`now`)."""
 
-    before: list[Answers] = field(default_factory=list)
-    now: list[Answers] = field(default_factory=list)
+    def __init__(self, before: Iterable[Answers] = ()) -> None:
+        self.before = list(before)
+        self.now: list[Answers] = []
 
     def known(self, ads: Sequence[str]) -> Mapping[str, int]:
         """Masks by kind over these slot ads, as far as there are any."""
@@ -76,7 +92,7 @@ class Kept:
             if one.ads == wanted:
                 return one
         columns = next((one.columns for one in self.before if one.ads == wanted), {})
-        self.now.append(Answers(wanted, columns=dict(columns)))
+        self.now.append(Answers(wanted, {}, dict(columns)))
         return self.now[-1]
 
     @property

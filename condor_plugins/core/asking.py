@@ -2,7 +2,7 @@
 """The working records of one decision: jobs that want room, a group that asks an entry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import classad2
 
@@ -20,7 +20,6 @@ UNMADE = "its pilot cannot be made, see glidein check"
 _LEAST_WAIT_S = 60.0
 
 
-@dataclass(slots=True)
 class Ask:
     """One group at one entry while the plan is made; `new` slots are opened pilot by pilot.
 
@@ -30,20 +29,28 @@ class Ask:
     share of jobs it gets, beside others (see `speeds`). `spare`: pilots more than the jobs need.
     """
 
-    number: int
-    group: Group
-    entry: Entry
-    digest: str
-    limits: list[Limit]
-    shut: str
-    current: PilotCluster | None
-    outdated: list[PilotCluster]
-    speed: float = 1.0
-    coming: Bins = field(default_factory=Bins)
-    new: Bins = field(default_factory=Bins)
-    opened: int = 0
-    beyond: int = 0
-    spare: int = 0
+    __slots__ = (
+        "beyond", "coming", "current", "digest", "entry", "group", "limits", "new", "number",
+        "opened", "outdated", "shut", "spare", "speed",
+    )  # fmt: skip
+
+    def __init__(
+        self, number: int, group: Group, entry: Entry, digest: str, limits: list[Limit]
+    ) -> None:
+        self.number, self.group, self.entry, self.digest = number, group, entry, digest
+        self.limits = limits
+        self.shut, self.speed = "", 1.0
+        self.current: PilotCluster | None = None
+        self.outdated: list[PilotCluster] = []
+        self.coming, self.new = Bins(), Bins()
+        self.opened = self.beyond = self.spare = 0
+
+    def afresh(self, limits: list[Limit]) -> "Ask":
+        """The same request with other limits and nothing opened, for a trial."""
+        other = Ask(self.number, self.group, self.entry, self.digest, limits)
+        other.shut, other.speed, other.coming = self.shut, self.speed, self.coming
+        other.current, other.outdated = self.current, self.outdated
+        return other
 
     @property
     def signature(self) -> str:
@@ -57,7 +64,8 @@ class Ask:
     @property
     def pilots_in_use(self) -> int:
         """Coming and new pilots that this plan has put jobs into."""
-        return -(-self.coming.started() // self.entry.nodes) + self.opened
+        started = self.coming.started()
+        return -(-started // self.entry.nodes) + self.opened if started else self.opened
 
     @property
     def untouched(self) -> int:
@@ -130,8 +138,7 @@ def slot_ad(ask: Ask, now_s: float) -> classad2.ClassAd:
     return prototype(ask.entry, ask.group, now_s)
 
 
-@dataclass(frozen=True, slots=True)
-class _Maker:
+class _Maker(NamedTuple):
     """What all requests of a decision are made from."""
 
     seen: Snapshot
@@ -144,17 +151,9 @@ class _Maker:
         mine = self.rows.of_pair.get((group_name, entry_name), [])
         current = next((one for one in mine if digest in ("", one.digest)), None)
         shut = _shut(self.policy, entry, digest, self.seen.now_s) or _on_hold(current)
-        ask = Ask(
-            number,
-            group,
-            entry,
-            digest,
-            self.rows.limits(group, entry),
-            shut,
-            current,
-            [one for one in mine if digest and one is not current],
-            self.speed[entry_name],
-        )
+        ask = Ask(number, group, entry, digest, self.rows.limits(group, entry))
+        ask.shut, ask.speed, ask.current = shut, self.speed[entry_name], current
+        ask.outdated = [one for one in mine if digest and one is not current]
         # Waiting pilots of older clusters and of a shut entry are taken back; starting ones come.
         stays = mine if not digest else [current] if current and not shut else []
         coming = sum(one.waiting - one.arrived for one in stays)

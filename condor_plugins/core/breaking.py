@@ -9,7 +9,6 @@ before the failures did says nothing about the site as it is now.
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
 
 from condor_plugins.core.plan import Breaker
 from condor_plugins.core.policy import Entry, Policy
@@ -73,7 +72,7 @@ def _blur_s(seen: Snapshot) -> float:
 
 
 def _after_end(breaker: Breaker, end: End, least_s: float, blur_s: float) -> Breaker:
-    breaker = replace(breaker, judged_s=end.ended_s)
+    breaker = breaker._replace(judged_s=end.ended_s)
     if end.ran_s >= least_s:
         return _after_success(breaker, end.ended_s - end.ran_s)
     return _after_failure(breaker, end) if end.ran_s + blur_s < least_s else breaker
@@ -89,15 +88,15 @@ def _after_success(breaker: Breaker, started_s: float) -> Breaker:
 def _after_failure(breaker: Breaker, end: End) -> Breaker:
     """Failures while it is open are of pilots that were sent before, and change nothing."""
     if breaker.opened_s:
-        more = replace(breaker, failures=breaker.failures + 1)
+        more = breaker._replace(failures=breaker.failures + 1)
         if end.ended_s < breaker.opened_s + _wait_s(breaker):
             return more
-        return replace(more, trips=breaker.trips + 1, opened_s=end.ended_s)
+        return more._replace(trips=breaker.trips + 1, opened_s=end.ended_s)
     if not breaker.failures or end.ended_s - breaker.since_s > _ROW_S:
-        return replace(breaker, failures=1, since_s=end.ended_s - end.ran_s)
+        return breaker._replace(failures=1, since_s=end.ended_s - end.ran_s)
     failures = breaker.failures + 1
     opened_s = end.ended_s if failures >= _MOST_FAILURES else 0.0
-    return replace(breaker, failures=failures, opened_s=opened_s)
+    return breaker._replace(failures=failures, opened_s=opened_s)
 
 
 def _last_good_start_s(clusters: list[PilotCluster], until_s: float) -> float:

@@ -5,64 +5,18 @@ What stands in files and in HTCondor's own knobs comes in as values (`Host`), se
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from condor_plugins.core.checking_expressions import entry_expressions, group_expressions
+from condor_plugins.core.checking_facilities import entry_at_facility, facility_checks
 from condor_plugins.core.checking_factory import factory_tables
+from condor_plugins.core.checking_files import as_seen_here, directories, secret
 from condor_plugins.core.checking_grid import wrong_grid_resource
 from condor_plugins.core.checking_holds import hold_codes
 from condor_plugins.core.checking_limits import limit_checks
+from condor_plugins.core.host_facts import FileFact, Host
 from condor_plugins.core.policy import Credential, Downtime, Entry, Policy
 from condor_plugins.core.problems import Problem
-from condor_plugins.core.reading import WrongValueError, names, nearest, parse_ad
-
-
-@dataclass(frozen=True, slots=True)
-class FileFact:
-    """What can be seen of a path; `hidden`: this account may not look whether it is there."""
-
-    state: Literal["there", "missing", "hidden"]
-    is_directory: bool = False
-    mode: int = 0
-    owner: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What the check needs to know of this host.
-
-    `batch_types`: further types of grid type batch that this host has helper scripts or a GAHP
-    for. `files`: every path of `paths_to_see`.
-    """
-
-    now_s: float
-    cron_jobs: frozenset[str] = frozenset()
-    trust_domain: str = ""
-    batch_types: frozenset[str] = frozenset()
-    files: Mapping[str, FileFact] = field(default_factory=dict)
-
-
-def manifest(entry: Entry) -> str:
-    """The file that says what an entry's pilot is made of."""
-    return f"{entry.pilot_dir}/glidein-manifest.txt"
-
-
-def paths_to_see(policy: Policy) -> set[str]:
-    """The files and directories that the checks ask about."""
-    found = {one.path for one in policy.credentials.values()}
-    found |= {policy.settings.token_directory}
-    for entry in policy.entries.values():
-        here = _as_seen_here(entry, policy)
-        found |= {here.log_dir, manifest(here) if here.pilot_dir else ""}
-    return found - {""}
-
-
-def _as_seen_here(entry: Entry, policy: Policy) -> Entry:
-    """Directories of another host's factory cannot be looked at; its pilot's files are here too."""
-    if not entry.factory:
-        return entry
-    return replace(entry, pilot_dir=policy.settings.pilot_dir, log_dir="")
+from condor_plugins.core.reading import names, nearest
 
 
 def cross_checks(policy: Policy, knobs: Mapping[str, str], host: Host) -> tuple[Problem, ...]:
@@ -76,7 +30,7 @@ def cross_checks(policy: Policy, knobs: Mapping[str, str], host: Host) -> tuple[
         *_groups(policy),
         *limit_checks(policy, knobs),
         *(one for each in policy.credentials.values() for one in _credential(each, policy, host)),
-        *_facilities(policy, knobs),
+        *facility_checks(policy, host),
         *(one for name, each in policy.downtimes.items() for one in _downtime(name, each, host)),
     ]
     return tuple(dict.fromkeys(found))
@@ -111,7 +65,8 @@ def _host(policy: Policy, host: Host) -> Iterator[Problem]:
 
 def _entry(entry: Entry, policy: Policy, knobs: Mapping[str, str], host: Host) -> Iterator[Problem]:
     knob = f"GLIDEIN_ENTRY_{entry.name}"
-    wrong = wrong_grid_resource(entry.grid_resource.split(), host.batch_types)
+    more = {*host.batch_types, *map(str.lower, names(knobs.get("GLIDEIN_FACILITY_NAMES", "")))}
+    wrong = wrong_grid_resource(entry.grid_resource.split(), more)
     if wrong and not entry.factory:
         yield Problem(knob, "GridResource", wrong)
     if policy.callback_credential(entry) is None and not _some_broken(policy, "credential"):
@@ -126,43 +81,12 @@ def _entry(entry: Entry, policy: Policy, knobs: Mapping[str, str], host: Host) -
     if entry.shape.gpus:
         text = "pilots offer no GPUs yet: they would come for jobs that want one, and run none"
         yield Problem(knob, "GPUs", text, "warning")
-    facility = entry.ad.eval("Facility") if "Facility" in entry.ad else ""
-    known = names(knobs.get("GLIDEIN_FACILITY_NAMES", ""))
-    if facility and facility not in known:
-        text = f"{facility!r} is not in GLIDEIN_FACILITY_NAMES{nearest(facility, known)}"
-        yield Problem(knob, "Facility", text)
-    yield from _directories(_as_seen_here(entry, policy), knob, policy.settings.account, host)
+    yield from entry_at_facility(entry, policy, knobs)
+    yield from directories(as_seen_here(entry, policy), knob, policy.settings.account, host)
     used = any(policy.serves(group, entry) for group in policy.groups.values())
     if not used and not _some_broken(policy, "group"):
         text = "no group uses this entry: no Entries expression selects it"
         yield Problem(knob, "", text, "warning")
-
-
-def _directories(entry: Entry, knob: str, account: str, host: Host) -> Iterator[Problem]:
-    """Where the pilot's files and logs are."""
-    if not entry.pilot_dir:
-        yield Problem(knob, "PilotDir", "is not given, and GLIDEIN_PILOT_DIR is not set")
-    elif (state := _seen(host, manifest(entry)).state) == "missing":
-        text = f"{manifest(entry)} is not there; run tools/pack --output {entry.pilot_dir}"
-        yield Problem(knob, "PilotDir", text)
-    elif state == "hidden":
-        yield Problem(knob, "PilotDir", _may_not_look(manifest(entry)), "warning")
-    if not entry.factory:
-        yield from _log_directory(entry, knob, account, host)
-
-
-def _log_directory(entry: Entry, knob: str, account: str, host: Host) -> Iterator[Problem]:
-    fact = _seen(host, entry.log_dir)
-    if not entry.log_dir:
-        yield Problem(knob, "LogDir", "is not given, and GLIDEIN_PILOT_LOG_DIR is not set")
-    elif fact.state == "hidden":
-        yield Problem(knob, "LogDir", _may_not_look(entry.log_dir), "warning")
-    elif fact.state == "missing" or not fact.is_directory:
-        text = f"{entry.log_dir} is no directory; make it, owned by {account}"
-        yield Problem(knob, "LogDir", text)
-    elif fact.owner != account:
-        text = f"{entry.log_dir} belongs to {fact.owner}; pilots write there as {account}"
-        yield Problem(knob, "LogDir", text, "warning")
 
 
 def _groups(policy: Policy) -> Iterator[Problem]:
@@ -193,34 +117,7 @@ def _credential(one: Credential, policy: Policy, host: Host) -> Iterator[Problem
         text = f"is never used: {first.name if first else ''} has the same TrustDomain and is first"
         yield Problem(knob, "", text, "warning")
     if not alike or any(not entry.factory for entry in alike):
-        yield from _secret(knob, one.path, policy.settings.account, host)
-
-
-def _secret(knob: str, path: str, account: str, host: Host) -> Iterator[Problem]:
-    fact = _seen(host, path)
-    if fact.state == "hidden":
-        yield Problem(knob, "Path", _may_not_look(path), "warning")
-    elif fact.state == "missing" or fact.is_directory:
-        yield Problem(knob, "Path", f"{path} is no file")
-    elif fact.mode & 0o077:
-        text = f"{path} can be read by other accounts (mode {fact.mode:04o}); run chmod 600 {path}"
-        yield Problem(knob, "Path", text)
-    elif fact.owner != account:
-        text = f"{path} belongs to {fact.owner}; run chown {account} {path}"
-        yield Problem(knob, "Path", text)
-
-
-def _facilities(policy: Policy, knobs: Mapping[str, str]) -> Iterator[Problem]:
-    """The credential that a facility names must be there."""
-    for name in names(knobs.get("GLIDEIN_FACILITY_NAMES", "")):
-        try:
-            ad = parse_ad(knobs.get(f"GLIDEIN_FACILITY_{name}".upper(), ""))
-        except WrongValueError:
-            continue  # reading the policy has told it
-        wanted = ad.eval("Credential") if "Credential" in ad else ""
-        if wanted and wanted not in policy.credentials:
-            text = f"{wanted!r} is no credential{nearest(str(wanted), policy.credentials)}"
-            yield Problem(f"GLIDEIN_FACILITY_{name}", "Credential", text)
+        yield from secret(knob, one.path, policy.settings.account, host)
 
 
 def _downtime(name: str, one: Downtime, host: Host) -> Iterator[Problem]:
@@ -232,11 +129,3 @@ def _downtime(name: str, one: Downtime, host: Host) -> Iterator[Problem]:
 def _some_broken(policy: Policy, kind: str) -> bool:
     """Whether objects of this kind cannot be used: then others seem unused because of them."""
     return any(name.startswith(f"{kind} ") for name in policy.broken)
-
-
-def _seen(host: Host, path: str) -> FileFact:
-    return host.files.get(path, FileFact("hidden"))
-
-
-def _may_not_look(path: str) -> str:
-    return f"this account may not look whether {path} is there; run glidein check as root"

@@ -12,7 +12,8 @@ _LIMITS = ("MaxIdlePilots", "MaxPilots")
 _ROW = ("Entries", *_LIMITS, "LogDir")
 _OFFER = (
     *("GridResource", "BatchQueue", "BatchProject", "BatchExtraSubmitArgs"),
-    *("PilotDir", "WallTime", "Memory"),
+    *("BatchConstraint", "BatchReservation", "BatchLicenses"),
+    *("PilotDir", "WallTime", "Memory", "Nodes", "Cpus", "GPUs"),
 )
 _REQUESTERS, _OFFERS = "GLIDEIN_REQUESTERS", "GLIDEIN_OFFERS"
 

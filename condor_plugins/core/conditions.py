@@ -8,7 +8,7 @@ Both Requirements are cut at their outermost `&&`; jobs and slots match where ev
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import classad2
 
@@ -25,8 +25,7 @@ Class = tuple[int, int]
 """One slot ad, and a mask of all the slots that are like it."""
 
 
-@dataclass(slots=True)
-class Condition:
+class Condition(NamedTuple):
     """One conjunct of one side's Requirements. `slots`: those for which it counts at all.
 
     `classes`: the slots that it can tell apart. `answers` by the texts of what it reaches in a job.
@@ -38,8 +37,7 @@ class Condition:
     reach: Reach
     shortcut: Shortcut | None
     classes: list[Class]
-    answers: dict[Hashable, int] = field(default_factory=dict)
-    tree: classad2.ExprTree | None = None
+    answers: dict[Hashable, int]
 
 
 class Crossing:
@@ -49,6 +47,7 @@ class Crossing:
         self._tables: dict[Side, Table] = {"job": jobs, "slot": slots}
         self._reader, self._shortcuts = Reader(self._tables), Shortcuts(self._tables)
         self._conditions: dict[tuple[str, int], Condition] = {}
+        self._trees: dict[str, classad2.ExprTree] = {}
         self._keys: dict[tuple[str, ...], Sequence[Hashable]] = {}
         self._classes: dict[tuple[str, ...], list[Class]] = {}
         self.evaluated = 0
@@ -121,9 +120,10 @@ class Crossing:
     def _holds(self, one: Condition, at: int, slot: int) -> bool:
         self.evaluated += 1
         pair = {"job": self._tables["job"].ad(at), "slot": self._tables["slot"].ad(slot)}
-        if one.tree is None:
-            one.tree = classad2.ExprTree(one.text)
-        return holds(one.tree, pair[one.side], pair[OTHER[one.side]])
+        tree = self._trees.get(one.text)
+        if tree is None:
+            tree = self._trees[one.text] = classad2.ExprTree(one.text)
+        return holds(tree, pair[one.side], pair[OTHER[one.side]])
 
     def _condition(self, text: str, slots: int = -1) -> Condition:
         """A condition of the jobs, or of these slots."""
@@ -133,7 +133,7 @@ class Crossing:
             reach, mask = self._reader.reach(text, side), self._tables["slot"].all & slots
             classes = self._classes_of(reach.slot)
             shortcut = self._shortcuts.of(text, side)
-            one = Condition(text, side, mask, reach, shortcut, _within(classes, mask))
+            one = Condition(text, side, mask, reach, shortcut, _within(classes, mask), {})
             self._conditions[text, slots] = one
         return one
 

@@ -9,7 +9,7 @@ import classad2
 
 from condor_plugins.core.downtimes import from_values, spellings, wrong_times
 from condor_plugins.core.errors import Misconfigured
-from condor_plugins.core.objects import credential, entry, group, site
+from condor_plugins.core.objects import credential, entry, facility, group, site
 from condor_plugins.core.policy import UNREADABLE, Downtime, Policy, Settings
 from condor_plugins.core.problems import Problem
 from condor_plugins.core.reading import (
@@ -54,11 +54,12 @@ def read_policy(knobs: Mapping[str, str]) -> Policy:
     """
     reader = _Reader(knobs)
     settings = reader.settings()
-    entries = reader.objects(ENTRY, partial(entry, settings))
+    names_of = names(knobs.get(FACILITY.names_knob, ""))
+    entries = reader.objects(ENTRY, partial(entry, settings, names_of))
     groups = reader.objects(GROUP, group)
     sites = reader.objects(SITE, site)
     credentials = reader.objects(CREDENTIAL, credential)
-    reader.objects(FACILITY, lambda name, values, ad: name)
+    facilities = reader.objects(FACILITY, facility)
     downtimes = reader.downtimes([*entries, *sites, *(one.site for one in entries.values())])
     reader.unlisted()
     return Policy(
@@ -70,6 +71,7 @@ def read_policy(knobs: Mapping[str, str]) -> Policy:
         frozenset(reader.broken),
         tuple(reader.problems),
         sites,
+        facilities,
     )
 
 
@@ -84,7 +86,7 @@ class _Reader:
     def settings(self) -> Settings:
         values = {knob.name: self._knob(knob.name) for knob in KNOBS}
         chosen: dict[str, Any] = {
-            field_name: values[_knob_of(field_name)] for field_name in Settings.__slots__
+            field_name: values[_knob_of(field_name)] for field_name in Settings._fields
         }
         return Settings(**chosen)
 

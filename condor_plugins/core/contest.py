@@ -4,11 +4,10 @@
 import heapq
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from condor_plugins.core.asking import Ask
 from condor_plugins.core.limits import Limit, room
-from condor_plugins.core.packing import Bins
 from condor_plugins.core.plan import Memory
 from condor_plugins.core.policy import Policy
 from condor_plugins.core.sharing import Sharing
@@ -24,8 +23,7 @@ _LONGEST_GAP_S = 600.0
 _NO_END = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One group at a contested entry: pilots it has there, pilots more that it wishes, weight."""
 
     present: int
@@ -110,8 +108,8 @@ def settle_claims(
 
 def _wishes(requests: Sequence[Ask], jobs: Sequence[Want], policy: Policy) -> list[int]:
     """Pilots that every request would open if it were alone, within its group's own limits."""
-    trial = [replace(ask, limits=[Limit("", _NO_END, 0)], new=Bins(), opened=0) for ask in requests]
-    wanting = [replace(want, asked={}) for want in jobs]
+    trial = [ask.afresh([Limit("", _NO_END, 0)]) for ask in requests]
+    wanting = [want.still() for want in jobs]
     Sharing(trial, policy.settings.max_unused / 100).share(wanting)
     own = _rooms_of_own(requests)
     return [min(ask.opened, room) for ask, room in zip(trial, own, strict=True)]

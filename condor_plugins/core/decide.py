@@ -2,7 +2,7 @@
 """The decision: what was seen and what is wanted become a plan. Arithmetic only."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from condor_plugins.core import breaking, budgets, starting
 from condor_plugins.core.actions import carry_out, lasting_surplus, retire
@@ -27,8 +27,7 @@ _NO_CLUSTER = PilotCluster(0, "", "", "", 0, 0)
 _LONG_WAIT_S = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Basis:
+class _Basis(NamedTuple):
     """What a decision rests on."""
 
     seen: Snapshot
@@ -60,10 +59,10 @@ def decide(
     Sharing(requests, policy.settings.max_unused / 100).share(jobs)
     hedge(requests, policy.settings.hedge, learned.waits_s, _LONG_WAIT_S)
     if not frozen:
-        memory = replace(memory, settling=settling)
+        memory = memory._replace(settling=settling)
     plan = _plan(basis, requests, jobs, frozen, memory)
     rows = {(ask.group.name, ask.entry.name): ask.limits for ask in requests}
-    return replace(plan, grounds=Grounds(rows, learned))
+    return plan._replace(grounds=Grounds(rows, learned))
 
 
 def _learn(seen: Snapshot, policy: Policy, memory: Memory) -> Learned:
@@ -110,7 +109,7 @@ def _plan(
     seen, policy, before = basis.seen, basis.policy, basis.before
     doubted = None if frozen else doubt(seen, before, policy.settings)
     if doubted:
-        memory = replace(memory, settling=before.settling)
+        memory = memory._replace(settling=before.settling)
     surplus = {} if doubted else {ask.key: ask.surplus for ask in requests if ask.surplus}
     ripe, lasting = lasting_surplus(surplus, before, seen.now_s, policy.settings)
     held_back = bool(frozen or doubted)
@@ -125,7 +124,7 @@ def _plan(
         requests=tuple(request for _, request in written),
         fates=Fates(jobs, tuple(ask.entry.name for ask in requests)),
         actions=changes,
-        memory=replace(before, surplus={}) if frozen else _complete(memory, lasting, seen, doubted),
+        memory=before._replace(surplus={}) if frozen else _complete(memory, lasting, seen, doubted),
         problems=(*map(str, policy.problems), *seen.unheard),
     )
 
@@ -136,8 +135,7 @@ def _complete(
     seen: Snapshot,
     doubted: Doubt | None,
 ) -> Memory:
-    return replace(
-        memory,
+    return memory._replace(
         surplus=surplus,
         seen=doubted.believed if doubted else look_back(seen),
         doubt_since_s=doubted.since_s if doubted else 0.0,
@@ -176,8 +174,7 @@ def _request(ask: Ask, removing: int, doubted: Doubt | None) -> Request:
 
 def _together(clusters: Sequence[PilotCluster]) -> PilotCluster:
     """The first of several clusters with the pilots of all."""
-    return replace(
-        clusters[0],
+    return clusters[0]._replace(
         waiting=sum(one.waiting for one in clusters),
         starting=sum(one.starting for one in clusters),
         running=sum(one.running for one in clusters),

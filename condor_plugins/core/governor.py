@@ -5,7 +5,7 @@ No answer is never taken for "nothing there" (a collector that has just restarte
 though every glidein is alive; a schedd may answer with no jobs by mistake).
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from condor_plugins.core.plan import Memory, Seen
 from condor_plugins.core.policy import Settings
@@ -18,8 +18,7 @@ _FEW_CORES, _FEW_GLIDEINS = 8, 4
 _STALE_S = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(NamedTuple):
     """What vanished, in words, and since when (UNIX seconds); `believed` is the world before."""
 
     text: str

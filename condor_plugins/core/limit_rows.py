@@ -4,20 +4,20 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from operator import add
+from typing import NamedTuple
 
 from condor_plugins.core.breaking import least_life_s
 from condor_plugins.core.budgets import pilot_core_hours
 from condor_plugins.core.learned import Learned
-from condor_plugins.core.limits import Limit
+from condor_plugins.core.limits import Limit, Threshold
 from condor_plugins.core.policy import Entry, Group, Policy
 from condor_plugins.core.snapshot import PilotCluster, Snapshot
 
 Pair = tuple[str, str]
 
 
-@dataclass(slots=True)
-class _Used:
+class _Used(NamedTuple):
     """Pilots by what limits count. `held`: those made of the entry as it is now."""
 
     present: int = 0
@@ -27,13 +27,8 @@ class _Used:
     held: int = 0
     unproved: int = 0
 
-    def add(self, more: "_Used") -> None:
-        self.present += more.present
-        self.waiting += more.waiting
-        self.submitted += more.submitted
-        self.starting += more.starting
-        self.held += more.held
-        self.unproved += more.unproved
+    def plus(self, more: "_Used") -> "_Used":
+        return _Used(*map(add, self, more))
 
 
 class Rows:
@@ -78,8 +73,8 @@ class Rows:
         held = one.held if is_current else 0
         young = self._young(one)
         used = _Used(one.present, one.waiting, one.submitted, one.starting, held, young)
-        self._entry_used[one.entry].add(used)
-        self._group_used[one.group].add(used)
+        self._entry_used[one.entry] = self._entry_used[one.entry].plus(used)
+        self._group_used[one.group] = self._group_used[one.group].plus(used)
 
     def _young(self, one: PilotCluster) -> int:
         """Pilots that have not run for long enough to be a success."""
@@ -92,10 +87,11 @@ class Rows:
     def _add_up(self) -> None:
         """Over all groups; and over the entries of each site, those that are configured still."""
         for used in self._group_used.values():
-            self._all_used.add(used)
+            self._all_used = self._all_used.plus(used)
         for name, entry in self._policy.entries.items() if self._sites else ():
             if name in self._entry_used:
-                self._site_used[entry.site.lower()].add(self._entry_used[name])
+                site = entry.site.lower()
+                self._site_used[site] = self._site_used[site].plus(self._entry_used[name])
 
     def _site(self, site: str) -> list[Limit]:
         """The rows of a site, the same ones however an entry spells it."""
@@ -107,9 +103,7 @@ class Rows:
         name, used = f"entry {entry.name}", self._entry_used[entry.name]
         yield self._present(f"{name} MaxPilots", entry.max_pilots, used.present)
         yield _waiting(f"{name} MaxIdlePilots", entry.max_idle_pilots, used)
-        yield Limit(
-            f"{name} MaxHeldPilots", entry.max_held_pilots, used.held, grows=False, kind="other"
-        )
+        yield Threshold(f"{name} MaxHeldPilots", entry.max_held_pilots, used.held, kind="other")
         yield from _rate(f"{name} SubmitRate", entry.submit_rate, used)
         if entry.ramp:
             yield _ramp(f"{name} Ramp", entry.ramp, self._learned.waits_s.get(entry.name), used)

@@ -2,8 +2,7 @@
 """Limits are rows: a name, a ceiling, what is used. A cut carries the name of the row that cut."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 # present: pilots in the queue; waiting: in the site's queue, opens as they start; rate: opens in
 # the next minute; other: a reason to send no more at all for now.
@@ -12,32 +11,45 @@ Kind = Literal["present", "waiting", "rate", "other"]
 _NO_CEILING = 1 << 30
 
 
-@dataclass(slots=True)
 class Limit:
     """One ceiling. Several requests may share it, so `used` grows while the plan is made.
 
-    A row that does not grow (held pilots) is open below its ceiling and shut at it.
     `kept`: room below the ceiling that is not given now. `figures`: what str() says of it.
     """
 
-    name: str
-    ceiling: int
-    used: int
-    grows: bool = True
-    kind: Kind = "present"
-    kept: int = 0
-    figures: str = "{used} of {ceiling}"
+    __slots__ = ("ceiling", "figures", "kept", "kind", "name", "used")
+    grows: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        name: str,
+        ceiling: int,
+        used: int,
+        kind: Kind = "present",
+        figures: str = "{used} of {ceiling}",
+    ) -> None:
+        self.name, self.ceiling, self.used = name, ceiling, used
+        self.kind, self.figures, self.kept = kind, figures, 0
 
     @property
     def room(self) -> int:
         left = self.ceiling - self.kept - self.used
-        if left <= 0:
-            return 0
-        return left if self.grows else _NO_CEILING
+        return left if left > 0 else 0
 
     def __str__(self) -> str:
         used, ceiling = str(self.used), str(self.ceiling)
         return f"{self.name} ({self.figures.replace('{used}', used).replace('{ceiling}', ceiling)})"
+
+
+class Threshold(Limit):
+    """A row that does not grow (held pilots): open below its ceiling and shut at it."""
+
+    __slots__ = ()
+    grows = False
+
+    @property
+    def room(self) -> int:
+        return _NO_CEILING if self.used < self.ceiling else 0
 
 
 def room(limits: Iterable[Limit]) -> int:

@@ -5,8 +5,8 @@ An entry is matched as a prototype slot ad: the slot that its next pilot will ha
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from itertools import compress
+from typing import NamedTuple
 
 import classad2
 
@@ -75,8 +75,7 @@ def prototype(entry: Entry, group: Group, now_s: float = 0) -> classad2.ClassAd:
     return ad
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(NamedTuple):
     """One conjunct that is not true: whose it is, its text, and what it evaluated to."""
 
     owner: str
@@ -87,16 +86,16 @@ class Clause:
         return f"{self.owner}: {self.text} is {self.value}"
 
 
-@dataclass(slots=True)
 class Matcher:
     """Match answers by signature; keep one between cycles and nothing is evaluated twice.
 
     `kept` may go from process to process: its answers hold as long as the signatures do.
     """
 
-    kept: Kept = field(default_factory=Kept)
-    answers: dict[tuple[str, str], bool] = field(default_factory=dict)
-    evaluated: int = 0
+    def __init__(self, kept: Kept | None = None) -> None:
+        self.kept = kept or Kept()
+        self.answers: dict[tuple[str, str], bool] = {}
+        self.evaluated = 0
 
     def masks(
         self,
@@ -113,7 +112,7 @@ class Matcher:
         """
         if not keep:
             return self._cross(kinds, signatures, ad_of, {})[0]
-        whole = digest_of_all([*(kind.signature for kind in kinds), "", *signatures])
+        whole = digest_of_all([*[kind.signature for kind in kinds], "", *signatures])
         same = self.kept.unchanged(whole, len(kinds))
         if same is not None:
             return same

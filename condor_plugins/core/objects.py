@@ -1,17 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The objects of the configuration, made of values that reading has checked; `ad` as written."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import classad2
 
-from condor_plugins.core.policy import Credential, Entry, Group, Settings, Site
+from condor_plugins.core.policy import Credential, Entry, FacilityAd, Group, Settings, Site
 from condor_plugins.core.reading import names
 from condor_plugins.core.resources import Resources
 from condor_plugins.core.table import ENTRY
 
 
-def entry(settings: Settings, name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Entry:
+def entry(
+    settings: Settings,
+    facilities: Iterable[str],
+    name: str,
+    values: dict[str, Any],
+    ad: classad2.ClassAd,
+) -> Entry:
+    """`facilities`: the names of all; one whose batch type the entry has is the entry's."""
     named = classad2.ClassAd(str(ad))
     named["Name"] = name
     for attribute in ENTRY.attributes:
@@ -49,7 +57,13 @@ def entry(settings: Settings, name: str, values: dict[str, Any], ad: classad2.Cl
         ramp=values["Ramp"],
         budget_core_hours=values["BudgetCoreHours"],
         budget_window_s=values["BudgetWindow"],
+        facility=values["Facility"] or _facility(values["GridResource"], facilities),
     )
+
+
+def _facility(grid_resource: str, facilities: Iterable[str]) -> str:
+    words = grid_resource.lower().split()
+    return next((one for one in facilities if words == ["batch", one.lower()]), "")
 
 
 def _codes(text: str) -> tuple[int, ...]:
@@ -78,3 +92,7 @@ def credential(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> Crede
     return Credential(
         name, values["Purpose"], values["Type"], values["TrustDomain"], values["Path"]
     )
+
+
+def facility(name: str, values: dict[str, Any], ad: classad2.ClassAd) -> FacilityAd:
+    return FacilityAd(name, values)

@@ -5,29 +5,29 @@ A heap of equal bins is one record with a multiplicity, so the effort follows th
 different fillings, not the number of pilots or jobs.
 """
 
-from dataclasses import dataclass, field
-
 from condor_plugins.core.resources import Resources
 
 
-@dataclass(slots=True)
 class Bin:
     """`count` slots or pilots with the same room left."""
 
-    free: Resources
-    count: int
-    used: bool = False
+    __slots__ = ("count", "free", "used")
+
+    def __init__(self, free: Resources, count: int, used: bool = False) -> None:
+        self.free, self.count, self.used = free, count, used
 
 
-@dataclass(slots=True)
 class Bins:
     """The slots or pilots of one origin (a kind of slot, the coming pilots of a cluster …).
 
     `full`: bins with no core left; they are not looked at again.
     """
 
-    bins: list[Bin] = field(default_factory=list)
-    full: int = 0
+    __slots__ = ("bins", "full")
+
+    def __init__(self) -> None:
+        self.bins: list[Bin] = []
+        self.full = 0
 
     def add(self, free: Resources, count: int) -> None:
         if count > 0:
@@ -39,23 +39,25 @@ class Bins:
 
     def untouched(self) -> int:
         """How many bins nothing was placed in."""
-        return sum(one.count for one in self.bins if not one.used)
+        return sum([one.count for one in self.bins if not one.used]) if self.bins else 0
 
     def started(self) -> int:
         """How many bins something was placed in."""
-        return self.full + sum(one.count for one in self.bins if one.used)
+        if not self.bins:  # as it is of most, most of the time
+            return self.full
+        return self.full + sum([one.count for one in self.bins if one.used])
 
     def place(self, each: Resources, jobs: int) -> int:
         """Place up to `jobs` jobs of size `each`, into started bins first; how many found room."""
+        roomy = [one for one in self.bins if one.free.covers(each)]
+        if len(roomy) > 1:
+            roomy.sort(key=_started_first)
         left = jobs
-        for one in sorted(self._roomy(each), key=_started_first):
+        for one in roomy:
             if left == 0:
                 break
             left -= self._fill(one, each, left)
         return jobs - left
-
-    def _roomy(self, each: Resources) -> list[Bin]:
-        return [one for one in self.bins if one.free.covers(each)]
 
     def _fill(self, one: Bin, each: Resources, jobs: int) -> int:
         fits = one.free.holds(each)

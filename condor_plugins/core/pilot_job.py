@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import classad2
 
 from condor_plugins.core.errors import Misconfigured
+from condor_plugins.core.facility_job import facility_attributes
 from condor_plugins.core.policy import Credential, Entry, Group
 
 _GOOD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
@@ -138,6 +139,9 @@ def pilot_prefix(schedd: str) -> str:
 
 def _site_commands(entry: Entry) -> dict[str, str]:
     """The entry's Submit ad as job attributes, with the request for cores in front of its own."""
+    if entry.at_facility:
+        found = facility_attributes(entry).items()
+        return {f"MY.{name}": _unexpanded(_one_line(text)) for name, text in found}
     given = {name.lower(): (name, value) for name, value in entry.submit.items()}
     kind = entry.grid_resource.split()
     cores = _CORES.get(kind[1], "") if len(kind) > 1 and kind[0] == "batch" else ""

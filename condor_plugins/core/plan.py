@@ -2,7 +2,8 @@
 """The result of a decision: what is asked where, what cut it, what happens to each kind of job."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from condor_plugins.core.learned import Learned
 from condor_plugins.core.limits import Limit
@@ -11,8 +12,7 @@ from condor_plugins.core.snapshot import Start
 SCHEMA_VERSION = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One group at one entry. Pilots are counts.
 
     `wanted`: pilots that should be waiting if no limit held. `granted`: after limits, what the
@@ -37,8 +37,7 @@ class Request:
     hold_reasons: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(NamedTuple):
     """What becomes of one kind of idle job: counts of jobs that add up to `count`.
 
     `settling`: not idle for long enough to be demand.
@@ -50,17 +49,17 @@ class Fate:
     signature: str
     example: str
     owner: str
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     cpus: int
     memory_mb: int
     group: str
     in_slots: int = 0
     in_coming: int = 0
-    asked: Mapping[str, int] = field(default_factory=dict)
+    asked: Mapping[str, int] = MappingProxyType({})
     unmet: int = 0
     settling: int = 0
     mask: int = 0
-    entries: tuple[str, ...] = field(default=(), repr=False)
+    entries: tuple[str, ...] = ()
 
     @property
     def matching(self) -> tuple[str, ...]:
@@ -68,8 +67,7 @@ class Fate:
         return tuple(name for at, name in enumerate(self.entries) if self.mask >> at & 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(NamedTuple):
     """Make the pilot cluster of a group at an entry."""
 
     group: str
@@ -80,8 +78,7 @@ class Submit:
     notes: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """Set attributes of a pilot cluster's own ad: (name, ClassAd text)."""
 
     cluster: int
@@ -90,8 +87,7 @@ class Edit:
     changes: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveWaiting:
+class RemoveWaiting(NamedTuple):
     """Take back up to `pilots` waiting pilots, newest first."""
 
     cluster: int
@@ -101,8 +97,7 @@ class RemoveWaiting:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveHeld:
+class RemoveHeld(NamedTuple):
     """Drop the held pilots of a cluster whose entry has changed since."""
 
     cluster: int
@@ -111,8 +106,7 @@ class RemoveHeld:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveCluster:
+class RemoveCluster(NamedTuple):
     """Drop an outdated pilot cluster that has no pilot left."""
 
     cluster: int
@@ -124,8 +118,7 @@ class RemoveCluster:
 Action = Submit | Edit | RemoveWaiting | RemoveHeld | RemoveCluster
 
 
-@dataclass(frozen=True, slots=True)
-class Surplus:
+class Surplus(NamedTuple):
     """Since when (UNIX seconds) at least `least` waiting pilots have been in surplus.
 
     A cycle remembers several: fewer for a longer time, more for a shorter one.
@@ -135,15 +128,13 @@ class Surplus:
     least: int
 
 
-@dataclass(frozen=True, slots=True)
-class Starts:
+class Starts(NamedTuple):
     """What is known of an entry's starts: the last ones, and the last time one was seen."""
 
     recent: tuple[Start, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(NamedTuple):
     """Failures of an entry in a row. `opened_s` 0: closed; `trips` makes the waits grow.
 
     `since_s`: start of the first pilot that failed. `judged_s`: end of the last one judged.
@@ -156,15 +147,13 @@ class Breaker:
     judged_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """Core-seconds of an entry's pilots by hour (UNIX hour, core-seconds), oldest first."""
 
     hours: tuple[tuple[int, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """How large the world was: idle cores wanted by jobs, glideins, and when (UNIX seconds)."""
 
     at_s: float = 0.0
@@ -172,8 +161,7 @@ class Seen:
     glideins: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """What one cycle tells the next; losing it only delays. `at_s`: when it was written.
 
     Keys of `surplus` are "group/entry"; of `starts`, `breakers`, `spent` entries; of `usage`
@@ -182,31 +170,29 @@ class Memory:
     the world before). `factories`: schedds other than the local one that have pilots of ours.
     """
 
-    surplus: Mapping[str, tuple[Surplus, ...]] = field(default_factory=dict)
+    surplus: Mapping[str, tuple[Surplus, ...]] = MappingProxyType({})
     at_s: float = 0.0
-    starts: Mapping[str, Starts] = field(default_factory=dict)
-    breakers: Mapping[str, Breaker] = field(default_factory=dict)
-    spent: Mapping[str, Spent] = field(default_factory=dict)
-    usage: Mapping[str, float] = field(default_factory=dict)
-    settling: Mapping[str, tuple[tuple[float, int], ...]] = field(default_factory=dict)
-    seen: Seen = field(default_factory=Seen)
+    starts: Mapping[str, Starts] = MappingProxyType({})
+    breakers: Mapping[str, Breaker] = MappingProxyType({})
+    spent: Mapping[str, Spent] = MappingProxyType({})
+    usage: Mapping[str, float] = MappingProxyType({})
+    settling: Mapping[str, tuple[tuple[float, int], ...]] = MappingProxyType({})
+    seen: Seen = Seen()
     doubt_since_s: float = 0.0
     factories: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Grounds:
+class Grounds(NamedTuple):
     """What a decision rested on, for those who explain it; it is kept nowhere.
 
     `limits`: by (group, entry) the rows that its request has to pass, as this decision left them.
     """
 
-    limits: Mapping[tuple[str, str], Sequence[Limit]] = field(default_factory=dict)
-    learned: Learned = field(default_factory=Learned)
+    limits: Mapping[tuple[str, str], Sequence[Limit]] = MappingProxyType({})
+    learned: Learned = Learned()
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """One decision. `frozen` says why nothing is changed in this cycle, and is empty otherwise.
 
     `doubt` says what vanished and is not believed yet: nothing is removed, requests do not fall.
@@ -218,9 +204,9 @@ class Plan:
     requests: tuple[Request, ...] = ()
     fates: Sequence[Fate] = ()
     actions: tuple[Action, ...] = ()
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory = Memory()
     problems: tuple[str, ...] = ()
-    grounds: Grounds = field(default_factory=Grounds, compare=False, repr=False)
+    grounds: Grounds = Grounds()
 
     def jobs(self) -> int:
         """All idle jobs, those of no group too."""

@@ -2,7 +2,8 @@
 """What the administrator wants: entries, groups, credentials, downtimes and settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import classad2
 
@@ -10,8 +11,7 @@ from condor_plugins.core.problems import Problem
 from condor_plugins.core.resources import Resources
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The plain knobs that steer the decision and the provisioner; times in seconds."""
 
     account: str
@@ -39,10 +39,11 @@ class Settings:
     record_dir: str = ""
     record_keep: int = 1440
     schedds: tuple[str, ...] = ()
+    gateway_dir: str = ""
+    blahp_dir: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One way into a site."""
 
     name: str
@@ -61,7 +62,7 @@ class Entry:
     submit: Mapping[str, object]
     pilot_dir: str
     log_dir: str
-    ad: classad2.ClassAd = field(compare=False, repr=False)
+    ad: classad2.ClassAd
     nodes: int = 1
     tail_timeout_s: int = 300
     factory: str = ""
@@ -74,10 +75,21 @@ class Entry:
     ramp: int = 0
     budget_core_hours: int = 0
     budget_window_s: int = 2_592_000
+    facility: str = ""
+
+    @property
+    def batch_type(self) -> str:
+        """In lower case, as HTCondor takes it; empty for other grid types."""
+        words = self.grid_resource.split()
+        return words[1].lower() if len(words) > 1 and words[0] == "batch" else ""
+
+    @property
+    def at_facility(self) -> bool:
+        """Whether its pilots go through a facility's HTTP API."""
+        return bool(self.facility) and self.batch_type == self.facility.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """Limits over all entries of one site."""
 
     name: str
@@ -86,8 +98,7 @@ class Site:
     submit_rate: int
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """One policy for jobs."""
 
     name: str
@@ -100,8 +111,7 @@ class Group:
     max_pilots_per_entry: int = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(NamedTuple):
     """A secret in a file; the secret itself is never read here."""
 
     name: str
@@ -111,8 +121,14 @@ class Credential:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Downtime:
+class FacilityAd(NamedTuple):
+    """A GLIDEIN_FACILITY_ ad; `values`: by attribute, checked."""
+
+    name: str
+    values: Mapping[str, Any]
+
+
+class Downtime(NamedTuple):
     """An entry or site is not asked for pilots from `start_s` to `end_s` (UNIX seconds; end 0:
     open), and again every `every_s` seconds (0: once).
     """
@@ -141,8 +157,7 @@ class Downtime:
 UNREADABLE = Downtime("its downtime knob cannot be read", 0, 0, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """The whole configuration; `broken` names objects that are configured but cannot be used.
 
     `downtimes`: by the name of an entry or of a site; one of a site is one of all its entries.
@@ -155,7 +170,8 @@ class Policy:
     downtimes: Mapping[str, Downtime]
     broken: frozenset[str]
     problems: tuple[Problem, ...]
-    sites: Mapping[str, Site] = field(default_factory=dict)
+    sites: Mapping[str, Site] = MappingProxyType({})
+    facilities: Mapping[str, FacilityAd] = MappingProxyType({})
 
     def tags(self) -> tuple[str, ...]:
         """Names of the custom resources that any entry has."""

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is wrong with the configuration, as it is told."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Something a person should change; `attribute` is empty when the whole knob is meant."""
 
     knob: str

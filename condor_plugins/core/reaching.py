@@ -7,8 +7,7 @@ Rather too many than too few: what is not understood depends on everything.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import classad2
 
@@ -67,18 +66,23 @@ def _traits(name: str) -> Iterator[Ref]:
             yield trait, ""
 
 
-@dataclass(slots=True)
 class Table:
     """Ads of one side, read attribute by attribute, and only where something is asked.
 
     `columns`: texts by attribute that are known already; more are added.
     """
 
-    signatures: Sequence[str]
-    ad_of: Callable[[int], classad2.ClassAd]
-    columns: dict[str, list[str | None]] = field(default_factory=dict)
-    _ads: dict[int, classad2.ClassAd] = field(default_factory=dict)
-    _distinct: dict[str, set[str | None]] = field(default_factory=dict)
+    def __init__(
+        self,
+        signatures: Sequence[str],
+        ad_of: Callable[[int], classad2.ClassAd],
+        columns: dict[str, list[str | None]] | None = None,
+    ) -> None:
+        self.signatures = signatures
+        self.columns = {} if columns is None else columns
+        self._ad_of = ad_of
+        self._ads: dict[int, classad2.ClassAd] = {}
+        self._distinct: dict[str, set[str | None]] = {}
 
     @property
     def all(self) -> int:
@@ -88,7 +92,7 @@ class Table:
     def ad(self, at: int) -> classad2.ClassAd:
         ad = self._ads.get(at)
         if ad is None:
-            ad = self._ads[at] = self.ad_of(at)
+            ad = self._ads[at] = self._ad_of(at)
         return ad
 
     def column(self, name: str) -> Sequence[str | None]:
@@ -127,8 +131,7 @@ def _text(ad: classad2.ClassAd, name: str) -> str | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(NamedTuple):
     """Attributes that decide a condition and differ among the ads.
 
     `restless`: its answer may change while the ads stay the same, or move along with the clock.
@@ -139,12 +142,12 @@ class Reach:
     restless: bool
 
 
-@dataclass(slots=True)
 class Reader:
     """Follows references through the ads of both sides."""
 
-    tables: dict[Side, Table]
-    _known: dict[End, tuple[set[End], set[str]]] = field(default_factory=dict)
+    def __init__(self, tables: dict[Side, Table]) -> None:
+        self.tables = tables
+        self._known: dict[End, tuple[set[End], set[str]]] = {}
 
     def reach(self, text: str, side: Side) -> Reach:
         """What this condition of `side` depends on."""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read knobs and ads by the table: every wrong value becomes a `Problem` that names it."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import Any, TypeAlias
@@ -25,8 +24,10 @@ class WrongValueError(Exception):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """' (did you mean X?)', or a list of the known names when none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415  # only for what is wrong
+
     by_lower = {one.lower(): one for one in known}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    close = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {by_lower[close[0]]}?"
     return f"; known: {', '.join(sorted(by_lower.values()))}" if by_lower else ""

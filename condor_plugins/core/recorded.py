@@ -8,9 +8,8 @@ records outlive small changes of the types. An ad is its text.
 
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import classad2
 
@@ -25,8 +24,7 @@ class UnreadableError(Exception):
     """The text says what is wrong with a record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """One request of the recorded decision."""
 
     group: str
@@ -38,8 +36,7 @@ class Decided:
     shut: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What came of a cycle, as far as a replay compares it."""
 
     frozen: str = ""
@@ -47,8 +44,7 @@ class Decision:
     requests: tuple[Decided, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One cycle: the world it saw, its configuration and memory, and what it decided."""
 
     seen: Snapshot
@@ -106,9 +102,8 @@ def plain(value: object) -> Any:
     """A value of the core as numbers, texts, lists and mappings."""
     if isinstance(value, classad2.ClassAd):
         return str(value)
-    if is_dataclass(value):
-        kind: Any = type(value)
-        return {name: plain(getattr(value, name)) for name in _names(kind)}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return dict(zip(value._fields, map(plain, value), strict=True))
     if isinstance(value, Mapping):
         return {key: plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -118,7 +113,7 @@ def plain(value: object) -> Any:
 
 def built(kind: Any, value: Any) -> Any:
     """The value of this type that `plain` took apart. Raises TypeError where it does not fit."""
-    if is_dataclass(kind):
+    if hasattr(kind, "_fields"):
         return _object(kind, value)
     if kind is classad2.ClassAd:
         return classad2.ClassAd(_fitting(str, value))
@@ -163,8 +158,3 @@ def _fitting(kind: Any, value: Any) -> Any:
 @lru_cache
 def _hints(kind: type) -> Mapping[str, Any]:
     return get_type_hints(kind)
-
-
-@lru_cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a job asks for and a slot has: cpus, memory, disk, gpus, and custom resources by tag."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _ANY_NUMBER = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(NamedTuple):
     """Amounts of one slot or one job; memory and disk in MiB, as in HTCondor.
 
     `extra`: custom resources as (tag, amount), sorted by tag.

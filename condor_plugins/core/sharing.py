@@ -50,36 +50,41 @@ class Sharing:
             if not (self._open or self._partly):  # nothing is open to anybody any more
                 self._unmet[want.mask].append((want.size.each, want.left))
                 continue
-            self._ask_for(want)
+            pool = self._ask_for(want)
             if want.left:
-                self._unmet[self._fitting(want)].append((want.size.each, want.left))
+                self._unmet[pool].append((want.size.each, want.left))
         self._tell_unmet()
 
-    def _ask_for(self, want: Want) -> None:
-        """Entries that fit less well come into question once the better ones are full for good."""
+    def _ask_for(self, want: Want) -> int:
+        """Entries that fit less well come into question once the better ones are full for good.
+
+        Returns those that were asked last.
+        """
         pool, tried = self._fitting(want), 0
-        while want.left and pool != tried:
-            self._fill_started(want, pool)
-            self._open_pilots(want, pool)
+        while pool != tried:
+            living = self._living
+            if pool & self._partly:
+                self._fill_started(want, pool)
+            if want.left and pool & self._open:
+                self._open_pilots(want, pool)
+            if not want.left or self._living == living:
+                break
             pool, tried = self._fitting(want), pool
+        return pool
 
     def _fill_started(self, want: Want, pool: int) -> None:
-        for number in self._started(pool):
-            if want.left:
-                ask = self._asks[number]
-                self._book(want, ask, ask.new.place(want.each, want.left))
-
-    def _started(self, pool: int) -> list[int]:
-        """Requests with partly filled new pilots; those that turned out full are forgotten."""
-        found = []
+        """Into partly filled new pilots; requests where they turned out full are forgotten."""
+        each, looked_at = want.size.each, 0
         for number in bits(pool & self._partly):
-            if self._asks[number].new.bins:
-                found.append(number)
-            else:
+            ask = self._asks[number]
+            if not ask.new.bins:
                 self._partly &= ~(1 << number)
-            if len(found) == _MOST_PARTLY_FILLED:
+                continue
+            if jobs := ask.new.place(each, want.left):
+                self._book(want, ask, jobs)
+            looked_at += 1
+            if looked_at == _MOST_PARTLY_FILLED or not want.left:
                 break
-        return found
 
     def _open_pilots(self, want: Want, pool: int) -> None:
         queue = self._queue(pool)
@@ -115,7 +120,7 @@ class Sharing:
         ask.opened += pilots
         ask.new.add(entry.shape, pilots * entry.nodes)
         self._partly |= 1 << ask.number
-        self._book(want, ask, ask.new.place(want.each, want.left))
+        self._book(want, ask, ask.new.place(want.size.each, want.left))
 
     def _close(self, ask: Ask) -> None:
         """No room: then there is none either for the others that share the row that is full."""
@@ -131,14 +136,14 @@ class Sharing:
         """The requests that have to pass a row."""
         if not self._rows:
             for ask in self._asks:
+                bit = 1 << ask.number
                 for one in ask.limits:
-                    self._rows[id(one)] |= 1 << ask.number
+                    self._rows[id(one)] |= bit
         return self._rows[id(row)]
 
     def _book(self, want: Want, ask: Ask, jobs: int) -> None:
-        if jobs:
-            want.left -= jobs
-            want.asked[ask.entry.name] = want.asked.get(ask.entry.name, 0) + jobs
+        want.left -= jobs
+        want.asked[ask.entry.name] = want.asked.get(ask.entry.name, 0) + jobs
 
     def _fitting(self, want: Want) -> int:
         """The requests to ask: those whose pilots the jobs fill well, if one of them lives.

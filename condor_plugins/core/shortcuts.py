@@ -6,7 +6,7 @@ a comparison of numbers, and a word in a list of words. Equal to ClassAd semanti
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from condor_plugins.core.reaching import OTHER, Side, Table
 
@@ -29,16 +29,14 @@ Verdict = tuple[int, int]
 UNDECIDED: Verdict = (0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
+class Operand(NamedTuple):
     """An attribute of one side, or (without a side) a literal."""
 
     side: Side | None
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shortcut:
+class Shortcut(NamedTuple):
     """`verdict` takes the text of the job's operand."""
 
     job: Operand
@@ -97,13 +95,13 @@ def number(text: str) -> float:
     return float(text) if "." in text else int(text)
 
 
-@dataclass(slots=True)
 class Shortcuts:
     """Finds the shortcut of a condition; slots are put in order once for each attribute."""
 
-    tables: dict[Side, Table]
-    _numbers: dict[str, Numbers] = field(default_factory=dict)
-    _words: dict[tuple[str, bool], Words] = field(default_factory=dict)
+    def __init__(self, tables: dict[Side, Table]) -> None:
+        self.tables = tables
+        self._numbers: dict[str, Numbers] = {}
+        self._words: dict[tuple[str, bool], Words] = {}
 
     def of(self, text: str, side: Side) -> Shortcut | None:
         """The shortcut of this condition of `side`; None: it has to be evaluated."""

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one cycle has seen: one frozen value, made at the edge, used by everything after it."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import classad2
 
 from condor_plugins.core.resources import Resources
 
 
-@dataclass(frozen=True, slots=True)
-class JobKind:
+class JobKind(NamedTuple):
     """Idle jobs that are alike in everything that decides a match.
 
     `signature` is equal for kinds with equal attributes, in this and in later cycles.
@@ -17,15 +16,14 @@ class JobKind:
     """
 
     signature: str
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     each: Resources
     example: str
     owner: str
-    ad: classad2.ClassAd = field(compare=False, repr=False)
+    ad: classad2.ClassAd
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A slot that takes jobs: partitionable, or static and unclaimed; `free` is its room now."""
 
     name: str
@@ -34,20 +32,18 @@ class Slot:
     pilot: str
     free: Resources
     signature: str
-    ad: classad2.ClassAd = field(compare=False, repr=False)
-    total: Resources = field(default_factory=Resources)
+    ad: classad2.ClassAd
+    total: Resources = Resources()
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """A pilot that runs: when the site started it (UNIX seconds) and how long it had waited."""
 
     started_s: float
     waited_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """A pilot that ended by itself: when (UNIX seconds), and how long it had run."""
 
     group: str
@@ -56,8 +52,7 @@ class End:
     ran_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class PilotCluster:
+class PilotCluster(NamedTuple):
     """One pilot cluster in the queue; the counts are of its materialised pilots.
 
     `on_hold`: a person holds the whole cluster, the schedd makes no more pilots.
@@ -101,8 +96,7 @@ class PilotCluster:
         return self.waiting + self.running + self.held + self.leaving
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The world at `now_s` (UNIX seconds). `failed`: queries without an answer, in plain words.
 
     `ended`: pilots that ended by themselves since the memory of the last cycle was written.

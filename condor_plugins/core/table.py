@@ -88,7 +88,7 @@ KNOBS = (
         "GLIDEIN_OFFERS",
         "string",
         "[ ]",
-        'On a factory: what a requester\'s pilot must be, by entry, [ A = [ GridResource = "batch slurm"; BatchQueue = "regular" ] ]; also BatchProject, BatchExtraSubmitArgs, PilotDir, and the most WallTime and Memory.',
+        'On a factory: what a requester\'s pilot must be, by entry, [ A = [ GridResource = "batch slurm"; BatchQueue = "regular" ] ]; also BatchProject, BatchExtraSubmitArgs, BatchConstraint, BatchReservation, BatchLicenses, PilotDir, and the most WallTime, Memory, Nodes, Cpus and GPUs.',
     ),
     Knob(
         "GLIDEIN_PERIOD",
@@ -101,6 +101,18 @@ KNOBS = (
         "string",
         "/opt/htcondor-glideins/bin",
         "Where the programs of HTCondor Glideins are installed.",
+    ),
+    Knob(
+        "GLIDEIN_BLAHP_DIR",
+        "string",
+        "$(GLIDEIN_BIN)/../share/htcondor-glideins/blahp",
+        "Where glidein_gahp and blahp_gahp are, one of which <TYPE>_GAHP names for each facility.",
+    ),
+    Knob(
+        "GLIDEIN_GATEWAY_DIR",
+        "string",
+        "",
+        "Directory of the gateway to facilities: its ledgers of pilots and its log; empty is .glidein-gateway in the home directory of GLIDEIN_ACCOUNT. It must not be lost while pilots are at a facility.",
     ),
     Knob(
         "GLIDEIN_ACCOUNT",
@@ -296,7 +308,7 @@ ENTRY = ObjectKind(
             "Facility",
             "string",
             '""',
-            "Name of a GLIDEIN_FACILITY_ ad, where the site is reached through an HTTP API. Not used yet.",
+            "Name of a GLIDEIN_FACILITY_ ad, where the site is reached through an HTTP API; GridResource is batch <name> then. Empty is the facility that GridResource names, if there is one.",
         ),
         Attribute(
             "AuthMethod",
@@ -535,10 +547,16 @@ CREDENTIAL = ObjectKind(
             "Purpose",
             "string",
             None,
-            "What it is for; only callback is used yet.",
+            "What it is for: request gets pilots into a facility, callback lets them join the pool; payload is not used yet.",
             choices=("request", "callback", "payload"),
         ),
-        Attribute("Type", "string", '"idtoken"', "The kind of secret."),
+        Attribute(
+            "Type",
+            "string",
+            '"idtoken"',
+            "The kind of secret: sfapi_key is a client's private key, iri_bearer a bearer token, globus_client a client's id and secret as JSON.",
+            choices=("idtoken", "sfapi_key", "iri_bearer", "globus_client"),
+        ),
         Attribute("TrustDomain", "string", '""', "Label; must equal the entry's."),
         Attribute("Path", "string", None, "The file, owned by GLIDEIN_ACCOUNT, mode 0600."),
     ),
@@ -548,14 +566,149 @@ FACILITY = ObjectKind(
     "facility",
     "GLIDEIN_FACILITY_NAMES",
     "GLIDEIN_FACILITY_",
-    "A site's HTTP API. Not used yet.",
+    "A facility's HTTP API, and with it a batch type of its own; the name is of letters and digits (docs/facilities.md).",
     (
         Attribute(
             "Api", "string", None, "Which API it speaks.", choices=("sfapi", "iri", "globus")
         ),
-        Attribute("Url", "string", None, "Base address of the API."),
-        Attribute("Machine", "string", '""', "The machine's name within the API."),
-        Attribute("Credential", "string", '""', "Name of the GLIDEIN_CREDENTIAL_ ad used there."),
+        Attribute(
+            "Url", "string", None, 'Base address of the API, "https://api.nersc.gov/api/v1.2".'
+        ),
+        Attribute(
+            "TokenUrl",
+            "string",
+            '""',
+            "Where tokens are fetched, for sfapi and globus; empty is NERSC's and Globus Auth.",
+        ),
+        Attribute(
+            "Machine", "string", '""', "The machine's name within the API; for sfapi and iri."
+        ),
+        Attribute(
+            "Credential",
+            "string",
+            '""',
+            "Name of the GLIDEIN_CREDENTIAL_ ad used there, with Purpose request.",
+        ),
+        Attribute(
+            "ClientId",
+            "string",
+            '""',
+            "Id of the client, where the secret's file does not have it.",
+        ),
+        Attribute(
+            "Root",
+            "string",
+            None,
+            "Directory at the facility below which all files of ours lie; absolute, seen by its nodes, writable by the account there.",
+        ),
+        Attribute(
+            "PollInterval",
+            "integer",
+            "60",
+            "The facility is asked for all its pilots once in this time.",
+            "seconds",
+            1,
+        ),
+        Attribute("Timeout", "integer", "20", "Longest wait for one answer.", "seconds", 1),
+        Attribute(
+            "SubmitPatience",
+            "integer",
+            "120",
+            "HTCondor is answered after this long while a submission is still under way; must be less than GRIDMANAGER_GAHP_CALL_TIMEOUT (300), after which HTCondor holds the pilot.",
+            "seconds",
+            1,
+        ),
+        Attribute(
+            "Grace",
+            "integer",
+            "600",
+            "A pilot that the facility does not list counts as lost, or as never submitted, after this long.",
+            "seconds",
+            60,
+        ),
+        Attribute(
+            "ChunkSize",
+            "integer",
+            "4000000",
+            "Largest piece of a file in one upload.",
+            "bytes",
+            1000,
+        ),
+        Attribute(
+            "SiteStore",
+            "string",
+            '""',
+            "Absolute directory at the facility where the pilot's files lie already, by their SHA-256; then nothing is uploaded.",
+        ),
+        Attribute(
+            "QueueOption",
+            "string",
+            '"qos"',
+            "What BatchQueue is for sbatch: a QOS or a partition.",
+            choices=("qos", "partition"),
+        ),
+        Attribute(
+            "Version",
+            "string",
+            '""',
+            "iri: version of the API; empty is the newest that answers.",
+            choices=("", "v1", "v2"),
+        ),
+        Attribute(
+            "Bulk", "boolean", "true", "iri: one request asks for all pilots; false where it fails."
+        ),
+        Attribute(
+            "Files", "boolean", "true", "iri: the API moves files; false where it has no such part."
+        ),
+        Attribute(
+            "Idempotency",
+            "boolean",
+            "true",
+            "iri: submissions carry an Idempotency-Key; false where it is refused.",
+        ),
+        Attribute(
+            "Login",
+            "string",
+            '""',
+            "iri: how bash runs the pilot; -lc is a login shell, for sites that set up their nodes so.",
+            choices=("", "-c", "-lc"),
+        ),
+        Attribute(
+            "Environment", "string", '""', 'iri: environment of the pilot, "NAME=value NAME=value".'
+        ),
+        Attribute(
+            "Filesystems",
+            "string",
+            '""',
+            'iri: file systems that a job needs, "home:eagle" at ALCF.',
+        ),
+        Attribute(
+            "StorageMachine",
+            "string",
+            '""',
+            "Name of the resource that serves files, where it is not Machine.",
+        ),
+        Attribute(
+            "Mode",
+            "string",
+            '"task"',
+            "globus: a pilot is a task of the endpoint, or a batch job that a task submits.",
+            choices=("task", "batch"),
+        ),
+        Attribute("Endpoint", "string", '""', "globus: UUID of the endpoint; must be given."),
+        Attribute(
+            "ControlEndpoint",
+            "string",
+            '""',
+            "globus: UUID of an endpoint on a login node, for files and cancelling; empty is Endpoint.",
+        ),
+        Attribute(
+            "EndpointConfig",
+            "string",
+            '""',
+            "globus: user_endpoint_config of a multi-user endpoint, as JSON.",
+        ),
+        Attribute("Scope", "string", '""', "globus: another scope than that of Globus Compute."),
     ),
 )
 

@@ -5,8 +5,8 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import htcondor2
 
@@ -45,8 +45,7 @@ def reread() -> None:
     htcondor2.reload_config()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a knob was written last: its last line, where it goes over several."""
 
     file: str

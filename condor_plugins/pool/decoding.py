@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values that came back from JSON become what they were, by the types of the dataclass."""
+"""Values that came back from JSON become what they were, by the types of the named tuple."""
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 Read = Callable[[Any], Any]
@@ -18,7 +17,7 @@ def decoded(kind: Any, value: Any) -> Any:
 
 def _reader(kind: Any) -> Read:
     """Made once for a type and then used for each of its values, of which there are thousands."""
-    if is_dataclass(kind) and isinstance(kind, type):
+    if hasattr(kind, "_fields"):
         return _record(kind)
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Mapping:

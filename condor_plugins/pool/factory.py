@@ -4,8 +4,8 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from condor_plugins.core.asking import pairs
 from condor_plugins.core.errors import Misconfigured
@@ -19,8 +19,7 @@ _MANIFEST = "glidein-manifest.txt"
 _LINE = re.compile(rb"[0-9a-f]{64} [ *]([A-Za-z0-9_.-]+)")  # as sha256sum writes it
 
 
-@dataclass(frozen=True, slots=True)
-class Pilots:
+class Pilots(NamedTuple):
     """The pilot job of every (group, entry); one that cannot be rendered is named in `problems`.
 
     `digests` has every pair that the configuration wants, with "" where there is no pilot job:

@@ -3,7 +3,6 @@
 
 import fcntl
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +10,17 @@ from pathlib import Path
 
 from condor_plugins.core.errors import Misconfigured, TryAgain
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
 
 def write_atomically(path: Path, content: str | bytes, mode: int = 0o644) -> None:
-    """A temporary file in the same directory, flushed to disk, then renamed over `path`."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """A temporary file in the same directory, flushed to disk, then renamed over `path`.
+
+    Its name cannot be guessed, and one that is there is never opened: as mkstemp does, without
+    tempfile, which takes 5 ms to import.
+    """
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    handle = os.open(temporary, _NEW, 0o600)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content.encode() if isinstance(content, str) else content)

@@ -7,7 +7,6 @@ each factory and one for those that ended, one for the collector.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -87,7 +86,7 @@ class _PilotsSeen:
         if pilots is None:
             return
         self.alive[name] = pilots.alive
-        self.clusters += (replace(one, factory=name) for one in pilots.clusters)
+        self.clusters += (one._replace(factory=name) for one in pilots.clusters)
         if pilots.clusters and since_s:
             past = partial(
                 ended, self._schedd.at(name), self._settings.account, since_s, self._now_s

@@ -4,7 +4,7 @@
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import classad2
 
@@ -41,8 +41,7 @@ _OLDEST_END_S = 3600
 _MOST_ENDS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Pilots:
+class Pilots(NamedTuple):
     """The pilots of one schedd: "cluster.proc" of those that may have a slot, and the clusters."""
 
     alive: frozenset[str]

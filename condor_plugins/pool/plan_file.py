@@ -3,7 +3,6 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,16 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "fates": _fates(plan.fates),
         "actions": [{"do": type(one).__name__} | plain(one) for one in plan.actions],
     }
-    names = [one.name for one in fields(Plan) if one.name not in {*long, "grounds"}]
+    names = [name for name in Plan._fields if name not in {*long, "grounds"}]
     short = {name: plain(getattr(plan, name)) for name in names}
     return {"schema": SCHEMA_VERSION} | short | long
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses, mappings and sequences as what JSON knows."""
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    """Named tuples, dataclasses, mappings and sequences as what JSON knows."""
+    names = getattr(value, "_fields", None) or getattr(value, "__dataclass_fields__", None)
+    if names:
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {key: plain(one) for key, one in value.items()}
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
@@ -39,9 +39,11 @@ def plain(value: Any) -> Any:
 
 def _fates(fates: Iterable[Fate]) -> list[dict[str, Any]]:
     """There may be ten thousand, and all that is kept of them is plain already."""
-    names = [one.name for one in fields(Fate) if one.name not in _LONG]
+    names = [name for name in Fate._fields if name not in _LONG]
     values_of = attrgetter(*names)
-    return [dict(zip(names, values_of(fate), strict=True)) for fate in fates]
+    return [
+        dict(zip(names, values_of(fate), strict=True), asked=dict(fate.asked)) for fate in fates
+    ]
 
 
 def write_plan(state_dir: str, plan: Plan, outcomes: Sequence[Mapping[str, str]]) -> None:

@@ -2,7 +2,6 @@
 """Where demand comes from: the idle jobs of one or several schedds, as one set of kinds."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 
 from condor_plugins.core.snapshot import JobKind
 from condor_plugins.pool.ads import job_kind
@@ -26,7 +25,7 @@ def kinds_at(
     kinds = tuple(job_kind(row, tags) for row in local.at(remote).idle_jobs(attributes))
     if not remote:
         return kinds
-    return tuple(replace(one, example=f"{one.example}@{remote}") for one in kinds)
+    return tuple(one._replace(example=f"{one.example}@{remote}") for one in kinds)
 
 
 def added_up(kinds: Iterable[JobKind]) -> tuple[JobKind, ...]:
@@ -34,5 +33,5 @@ def added_up(kinds: Iterable[JobKind]) -> tuple[JobKind, ...]:
     found: dict[str, JobKind] = {}
     for one in kinds:
         known = found.get(one.signature)
-        found[one.signature] = replace(known, count=known.count + one.count) if known else one
+        found[one.signature] = known._replace(count=known.count + one.count) if known else one
     return tuple(found.values())

@@ -2,8 +2,7 @@
 """Carry out a plan, one action at a time: one that fails is reported and never stops another."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from condor_plugins.core.errors import GiveUp, TryAgain
 from condor_plugins.core.limit_rows import Pair
@@ -20,8 +19,7 @@ from condor_plugins.core.snapshot import PilotCluster
 from condor_plugins.pool.schedd import Schedd
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one action."""
 
     group: str

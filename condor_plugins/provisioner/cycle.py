@@ -3,8 +3,8 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from condor_plugins.core.configuration import usable_policy
 from condor_plugins.core.decide import decide
@@ -25,8 +25,7 @@ from condor_plugins.pool.schedd import Schedd
 from condor_plugins.provisioner.acting import Actor, Outcome, places
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What a cycle did; `queries` counts what was asked of schedd and collector.
 
     `unrecorded`: why no record of it could be written, if one should have been.
@@ -59,7 +58,7 @@ def _locked_cycle(policy: Policy, dry_run: bool, kept: Mapping[str, str] | None)
     bound_answers(policy.settings.timeout_s)
     schedd, collector = Schedd(), Collector()
     pilots = render_pilots(policy, schedd.name, knob("TRUST_DOMAIN"))
-    policy = replace(policy, problems=(*policy.problems, *pilots.problems))
+    policy = policy._replace(problems=(*policy.problems, *pilots.problems))
     before = read_memory(policy.settings.state_dir)
     seen = observe(schedd, collector, policy, time.time(), before)
     matcher = Matcher(read_answers(policy.settings.state_dir))

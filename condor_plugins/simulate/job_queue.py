@@ -3,7 +3,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import classad2
 
@@ -81,7 +81,7 @@ class JobQueue:
         """As the schedd groups idle jobs now."""
         for line in self.lines:
             if line.idle:
-                yield replace(line.kind, count=len(line.idle))
+                yield line.kind._replace(count=len(line.idle))
 
 
 def _kind(batch: Batch, example: str) -> JobKind:

@@ -2,7 +2,7 @@
 """The simulated world as a Snapshot: what the queries of production would answer."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 
 from condor_plugins.core.matching import prototype
@@ -59,7 +59,7 @@ class Sight:
         known = self._slots.get(pilot.number)
         if known is None or known.free is not pilot.free:
             name = f"slot1@glidein-{pilot.number}"
-            known = replace(self._like(pilot), name=name, pilot=name, free=pilot.free)
+            known = self._like(pilot)._replace(name=name, pilot=name, free=pilot.free)
             self._slots[pilot.number] = known
         return known
 
@@ -72,7 +72,7 @@ class Sight:
             ad = prototype(entry, group, started_s)
             ad["Cpus"], ad["Memory"] = pilot.free.cpus, pilot.free.memory_mb
             ad["Disk"] = pilot.free.disk_mb * 1024
-            self._alike[key] = replace(slot(ad), total=pilot.shape)
+            self._alike[key] = slot(ad)._replace(total=pilot.shape)
         return self._alike[key]
 
     def _cluster(self, one: Cluster, now_s: float) -> PilotCluster:

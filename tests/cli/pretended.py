@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A world without daemons: knobs, jobs, pilots and slots as values; files in a directory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,8 @@ from typing import Any
 import classad2
 
 from condor_plugins.core.asking import pairs
-from condor_plugins.core.checking import FileFact
 from condor_plugins.core.errors import TryAgain
+from condor_plugins.core.host_facts import FileFact
 from condor_plugins.core.plan import Memory
 from condor_plugins.core.policy import Policy
 from condor_plugins.core.problems import Problem
@@ -99,6 +99,8 @@ class Pretended:
     failed: tuple[str, ...] = ()
     collector_age_s: float | None = 100_000
     reads_drop_ins: bool = True
+    gateway: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    test_lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.knobs["GLIDEIN_DOWNTIME_FILE"] = str(self.directory / "90-downtimes.conf")
@@ -188,6 +190,12 @@ class Pretended:
     def job(self, job_id: str) -> classad2.ClassAd | None:
         wanted = tuple(map(int, job_id.split(".")))
         return next((ad for ad in self.jobs if (ad["ClusterId"], ad["ProcId"]) == wanted), None)
+
+    def gateway_state(self, policy: Policy, facility: str) -> Mapping[str, Any] | None:
+        return self.gateway.get(facility, {})
+
+    def facility_test(self, policy: Policy, facility: str, timeout_s: float) -> Iterator[str]:
+        return iter(self.test_lines)
 
     def cluster_states(self, cluster: int) -> list[classad2.ClassAd]:
         if self.failed:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from condor_plugins.cli.host import file_fact
-from condor_plugins.core.checking import FileFact
 from condor_plugins.core.configuration import read_policy
+from condor_plugins.core.host_facts import FileFact
 from condor_plugins.pool.configuration import Place, attribute_place
 from tests.cli.configurations import EXPECTED, read
 from tests.cli.conftest import Run

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,7 +38,7 @@ def cycles(jobs: list[int], knobs: dict[str, str] | None = None) -> Iterator[Rec
     digests = {(group.name, entry.name): "digest" for group, entry in pairs(policy)}
     memory = Memory()
     for minute, count in enumerate(jobs):
-        here = replace(pilots("Perlmutter", waiting=4), max_idle=4, most=4)
+        here = pilots("Perlmutter", waiting=4)._replace(max_idle=4, most=4)
         kinds = (kind(count, cpus=8),) if count else ()
         seen = Snapshot(NOW_S + 60 * minute, kinds, (), (here,), 1e6)
         plan = decide(seen, policy, digests, memory, Matcher())
@@ -77,7 +76,7 @@ def test_with_changes_it_remembers_what_it_decided(glidein: Run, tmp_path: Path)
     """What is recorded with 600 s knows of no surplus that is ripe; what is replayed does."""
     knobs = KNOBS_OF_ONE | {"GLIDEIN_REMOVE_AFTER": "600"}
     for record in cycles([1] * 4, knobs):
-        write_record(tmp_path, replace(record, before=Memory()), 100)
+        write_record(tmp_path, record._replace(before=Memory()), 100)
     facts = glidein("replay", str(tmp_path), "--set", "GLIDEIN_REMOVE_AFTER=120", "--json").facts
     removing = [one["entries"]["Perlmutter"]["removing"] for one in facts["cycles"]]
     assert removing[:2] == [0, 0]

@@ -92,6 +92,8 @@ def _evaluated(text: str, schedd: classad2.ClassAd, job: classad2.ClassAd) -> ob
 
 def test_a_requester_s_pilot_within_its_limits_is_taken(rules: dict[str, Any]) -> None:
     assert refusal(rules, PILOT, present=19) == ""
+    shape = {"Remote_NodeNumber": 1, "Remote_RequestCpus": 64, "Remote_RequestGPUs": 4}
+    assert refusal(rules, PILOT | shape) == ""
 
 
 @pytest.mark.parametrize(
@@ -112,6 +114,11 @@ def test_a_requester_s_pilot_within_its_limits_is_taken(rules: dict[str, Any]) -
         ({"BatchExtraSubmitArgs": "-p x"}, "not 'q', '' and '-p x'."),
         ({"Remote_Queue": "x"}, "may not have CERequirements or Remote_"),
         ({"CERequirements": "x"}, "may not have CERequirements or Remote_"),
+        ({"NodeNumber": 2}, "may ask for 1 nodes, any number of cores"),
+        ({"Remote_NodeNumber": 2}, "may ask for 1 nodes"),
+        ({"Remote_RequestCpus": "x"}, "may ask for 1 nodes"),
+        ({"Remote_BatchConstraint": "gpu"}, "BatchReservation and BatchLicenses '', '' and ''."),
+        ({"Remote_BatchReservation": "mine"}, "BatchReservation and BatchLicenses '', '' and ''."),
         ({"BatchRuntime": 601}, "600 s and 100 MiB, not for 601 s and 100 MiB."),
         ({"BatchRuntime": None}, "not for unlimited s"),
         ({"RequestMemory": 101}, "not for 600 s and 101 MiB."),

@@ -2,7 +2,6 @@
 """Small values to test the decision with: an entry, a group, jobs, slots, a queue of pilots."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import classad2
@@ -66,7 +65,7 @@ def record(**values: object) -> dict[str, object]:
 
 
 def settings(**changes: Any) -> Settings:
-    return replace(_SETTINGS, **changes)
+    return _SETTINGS._replace(**changes)
 
 
 def entry(name: str = "A", start: str = "true", **changes: Any) -> Entry:
@@ -90,7 +89,7 @@ def entry(name: str = "A", start: str = "true", **changes: Any) -> Entry:
         log_dir="/log",
         ad=classad2.ClassAd({"Name": name, "Site": f"Site{name}"}),
     )
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 def group(name: str = GROUP, jobs: str = "true", entries: str = "true", **changes: Any) -> Group:
@@ -102,7 +101,7 @@ def group(name: str = GROUP, jobs: str = "true", entries: str = "true", **change
         max_pilots=1000,
         max_idle_pilots=500,
     )
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 def policy(
@@ -118,7 +117,7 @@ def policy(
         broken=frozenset(),
         problems=(),
     )
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 def job_ad(requirements: str = "true", **attributes: object) -> classad2.ClassAd:
@@ -163,7 +162,7 @@ def slot(name: str, cpus: int, memory_mb: int, entry_name: str = "A", **more: ob
 def cluster(number: int = 7, entry_name: str = "A", **changes: Any) -> PilotCluster:
     """A pilot cluster of the one group, with the digest that `digests` gives."""
     made = PilotCluster(number, GROUP, entry_name, "d1", max_idle=0, most=0)
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 def digests(wanted: Policy) -> dict[tuple[str, str], str]:

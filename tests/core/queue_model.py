@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The schedd's queue of pilots as far as a decision sees it: what its actions bring about."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
 import classad2
 
@@ -79,8 +80,8 @@ class Queue:
         for name, text in changes:
             self._change(number, **{_FIELDS[name]: classad2.ExprTree(text).eval()})
 
-    def _change(self, number: int, **changes: int) -> None:
-        self.clusters[number] = replace(self.clusters[number], **changes)  # type: ignore[arg-type]
+    def _change(self, number: int, **changes: Any) -> None:
+        self.clusters[number] = self.clusters[number]._replace(**changes)
 
     def _materialise(self) -> None:
         for number, one in self.clusters.items():

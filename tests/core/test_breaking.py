@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The breaker: it opens when pilots fail as they start, and closes when one stays."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,7 +73,7 @@ def test_pilots_that_stayed_are_no_failures() -> None:
 def test_what_is_too_soon_follows_the_entry(
     changes: dict[str, Any], ran_s: float, failures: int
 ) -> None:
-    wanted = policy([replace(POLICY.entries["A"], **changes)])
+    wanted = policy([POLICY.entries["A"]._replace(**changes)])
     found = judge({}, Snapshot(NOW_S, ended=(end(1, ran_s),)), wanted)
     assert found["A"].failures == failures
 
@@ -110,7 +109,7 @@ def test_good_pilots_of_the_time_before_do_not_hide_that_new_ones_fail() -> None
 
 
 def test_a_pilot_that_runs_for_long_enough_closes_it() -> None:
-    opened = replace(OPEN, since_s=NOW_S - 400, opened_s=NOW_S - 350, judged_s=NOW_S - 350)
+    opened = OPEN._replace(since_s=NOW_S - 400, opened_s=NOW_S - 350, judged_s=NOW_S - 350)
     assert word(after(before=opened, running=running(200))) == "probing"
     assert after(before=opened, running=running(280)) == Breaker(judged_s=NOW_S - 350)
 
@@ -129,7 +128,7 @@ def test_then_it_lets_one_pilot_try_and_a_failure_opens_it_for_longer() -> None:
 
 
 def test_it_never_waits_for_more_than_two_hours() -> None:
-    worn = replace(OPEN, trips=500)
+    worn = OPEN._replace(trips=500)
     assert [word(worn, s) for s in (7100, 7200)] == ["open", "probing"]
 
 

@@ -39,7 +39,9 @@ _KINDS = st.lists(
     max_size=5,
     unique_by=lambda one: one.signature,
 )
-_SHAPES = st.builds(Resources, st.integers(1, 16), st.integers(1000, 32_000), st.just(20_000))
+_SHAPES = st.tuples(st.integers(1, 16), st.integers(1000, 32_000)).map(
+    lambda sizes: Resources(*sizes, 20_000)
+)
 _CEILINGS = st.integers(0, 30)
 _WEIGHTS = st.sampled_from([0.5, 1.0, 3.0])
 

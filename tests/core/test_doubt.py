@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What vanishes at once and without a trace is not believed before it has lasted."""
 
-from dataclasses import replace
-
 from condor_plugins.core.plan import Edit, Memory, Plan, RemoveWaiting, Seen, Surplus
 from tests.core.building import NOW_S, choose, cluster, entry, kind, policy, settings, slot
 
@@ -89,6 +87,6 @@ def test_jobs_that_had_settled_are_settled_still_after_a_doubt() -> None:
 
 
 def test_glideins_of_several_nodes_count_by_pilot() -> None:
-    four = [replace(slot("7.0", 8, 16_000), name=f"slot{n}", pilot="ap-7.0") for n in range(4)]
+    four = [slot("7.0", 8, 16_000)._replace(name=f"slot{n}", pilot="ap-7.0") for n in range(4)]
     plan = choose(policy([entry()]), slots=tuple(four))
     assert plan.memory.seen.glideins == 1

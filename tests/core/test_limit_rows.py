@@ -3,7 +3,6 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -215,7 +214,7 @@ def test_a_thousand_entries_cost_little() -> None:
     groups = [group(f"g{number}", max_pilots_per_entry=50) for number in range(3)]
     wanted = policy(entries, groups, sites={"S1": Site("S1", 9, 9, 9)})
     clusters = tuple(
-        replace(cluster(number * 1000 + at, one.name, waiting=2, running=5), group=each.name)
+        cluster(number * 1000 + at, one.name, waiting=2, running=5)._replace(group=each.name)
         for at, one in enumerate(entries)
         for number, each in enumerate(groups)
     )

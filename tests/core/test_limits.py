@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limits are rows; the least room wins and the rows that leave nothing are named."""
 
-from condor_plugins.core.limits import Limit, cutting, room, stops, take
+from condor_plugins.core.limits import Limit, Threshold, cutting, room, stops, take
 
 
 def test_the_least_room_wins_and_taking_books_on_every_row() -> None:
@@ -17,15 +17,16 @@ def test_a_row_beyond_its_ceiling_leaves_nothing() -> None:
 
 
 def test_a_row_that_does_not_grow_is_open_or_shut() -> None:
-    held = Limit("held", 2, 1, grows=False)
+    held = Threshold("held", 2, 1)
     assert held.room > 1000
     take([held], 50)
     assert held.used == 1
-    assert Limit("held", 2, 2, grows=False).room == 0
+    assert Threshold("held", 2, 2).room == 0
 
 
 def test_room_that_is_kept_back_is_not_given() -> None:
-    row = Limit("a", 10, 4, kept=5)
+    row = Limit("a", 10, 4)
+    row.kept = 5
     assert row.room == 1
     take([row], 1)
     assert cutting([row]) == ("a (5 of 10)",)
@@ -44,4 +45,4 @@ def test_what_a_schedd_would_pass_by_replacing_pilots_stops_it() -> None:
     assert not stops(full)
     assert not stops([*full, Limit("c", 2, 1, kind="rate"), Limit("d", 1, 0, kind="other")])
     assert stops([Limit("c", 2, 2, kind="rate")])
-    assert stops([Limit("d", 2, 2, grows=False, kind="other")])
+    assert stops([Threshold("d", 2, 2, kind="other")])

@@ -194,7 +194,7 @@ def test_the_digest_changes_with_group_files_and_credential() -> None:
     others = [
         render(entry(), group(start=expression("false")), CREDENTIAL, FACTORY),
         render(entry(), group("other"), CREDENTIAL, FACTORY),
-        render(entry(), group(), replace(CREDENTIAL, path="/c/other.token"), FACTORY),
+        render(entry(), group(), CREDENTIAL._replace(path="/c/other.token"), FACTORY),
         render(entry(), group(), CREDENTIAL, replace(FACTORY, manifest_sha256="def")),
         render(entry(), group(), CREDENTIAL, replace(FACTORY, collector="cm2")),
     ]

@@ -3,7 +3,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -42,9 +41,9 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 def any_of(kind: Any) -> st.SearchStrategy[Any]:
     """Values of a type of the core, whatever fields it has by now."""
     origin, inner = get_origin(kind), get_args(kind)
-    if is_dataclass(kind) and isinstance(kind, type):
+    if hasattr(kind, "_fields"):
         hints = get_type_hints(kind)
-        return st.builds(kind, **{one.name: any_of(hints[one.name]) for one in fields(kind)})
+        return st.builds(kind, **{name: any_of(hints[name]) for name in kind._fields})
     if origin is tuple and inner[-1] is ...:
         return st.lists(any_of(inner[0]), max_size=2).map(tuple)
     if origin is tuple:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each job is asked for once, at entries that match it, and none beyond its limits."""
 
-from dataclasses import replace
-
 from condor_plugins.core.plan import Memory, Starts
 from condor_plugins.core.policy import Downtime
 from condor_plugins.core.resources import Resources
@@ -238,7 +236,7 @@ def test_coming_pilots_of_several_nodes_count_with_all_their_slots() -> None:
 
 def test_a_job_that_matches_but_is_larger_than_the_pilot_asks_for_none() -> None:
     """A request that depends on the slot: 16 cores to the schedd, 4 where there is a slot."""
-    large = replace(kind(5), each=Resources(16, 1000, 100))
+    large = kind(5)._replace(each=Resources(16, 1000, 100))
     for entries in ([entry("A")], [entry("A"), entry("B")]):
         plan = choose(policy(entries), [large])
         assert [one.granted for one in plan.requests] == [0] * len(entries)
@@ -247,7 +245,7 @@ def test_a_job_that_matches_but_is_larger_than_the_pilot_asks_for_none() -> None
 
 def test_a_resource_that_an_entry_lacks_is_not_asked_for_there() -> None:
     licensed = entry("B", shape=Resources(8, 16_000, 20_000, 0, (("License", 4),)))
-    job = replace(kind(8), each=Resources(1, 1000, 100, 0, (("License", 1),)))
+    job = kind(8)._replace(each=Resources(1, 1000, 100, 0, (("License", 1),)))
     assert choose(policy([entry("A"), licensed]), [job]).fates[0].asked == {"B": 8}
 
 

@@ -2,7 +2,6 @@
 """Pilots are rendered from the packed files; one that cannot be is named, and nothing is lost."""
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,7 +74,7 @@ def test_the_paths_of_a_remote_factory_are_that_host_s(tmp_path: Path) -> None:
     base = wanted(tmp_path)
     far = entry("A", factory="far", pilot_dir="/far/pilot", log_dir="")
     here = settings(pilot_dir=str(tmp_path))
-    pilots = render_pilots(replace(base, entries={"A": far}, settings=here), "ap", "pool")
+    pilots = render_pilots(base._replace(entries={"A": far}, settings=here), "ap", "pool")
     job = pilots.jobs["g", "A"]
     assert pilots.problems == ()
     assert job.factory == "far"

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One look at the world: a fixed number of queries, and a failed one is never "nothing there"."""
 
-from dataclasses import replace
 from typing import Any
 
 import classad2
@@ -65,7 +64,7 @@ def look(queue: Queue, pool: Pool, **changes: Any) -> tuple[Snapshot, int]:
     schedd, collector = schedd_of(queue), collector_of(pool)
     wanted = policy([entry(start="TARGET.Project isnt undefined")], [group(jobs="Big =!= true")])
     before = Memory(at_s=changes.pop("since_s", 0.0))
-    seen = observe(schedd, collector, replace(wanted, **changes), float(NOW_S), before)
+    seen = observe(schedd, collector, wanted._replace(**changes), float(NOW_S), before)
     assert schedd.queries + collector.queries == len(queue.calls) + len(pool.calls)
     return seen, schedd.queries + collector.queries
 

@@ -67,14 +67,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_nothing_else_of_the_plan_is_left_out() -> None:
     """Signatures are long, and what may be in question for a person is made again by `why`."""
     document = json.loads(json.dumps(plan_document(PLAN)))
-    assert set(Plan.__slots__) - document.keys() == {"grounds"}
-    left_out = set(Fate.__slots__) - document["fates"][0].keys()
+    assert set(Plan._fields) - document.keys() == {"grounds"}
+    left_out = set(Fate._fields) - document["fates"][0].keys()
     assert left_out == {"signature", "mask", "entries"}
 
 
 def test_the_memory_survives(tmp_path: Path) -> None:
     """All of it: a field that is new and not in MEMORY would be lost unnoticed."""
-    missing = [name for name in Memory.__slots__ if not getattr(MEMORY, name)]
+    missing = [name for name in Memory._fields if not getattr(MEMORY, name)]
     assert missing == []
     write(tmp_path)
     assert read_memory(str(tmp_path)) == MEMORY

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Demand of several schedds, pilots in several factories; one without an answer is named."""
 
-from dataclasses import replace
 from typing import Any
 
 import classad2
@@ -31,7 +30,7 @@ def look(
     queues: dict[str, Queue], schedds: str = "", before: Memory | None = None, **entry_changes: Any
 ) -> Snapshot:
     wanted = policy([entry(**entry_changes)])
-    wanted = replace(wanted, settings=settings(schedds=tuple(schedds.split())))
+    wanted = wanted._replace(settings=settings(schedds=tuple(schedds.split())))
     pool = Pool([slot("ap-7.0"), slot("far-7.1"), slot("far-9.1")], recorded("collector.ad"))
     return observe(network(queues), collector_of(pool), wanted, float(NOW_S), before)
 

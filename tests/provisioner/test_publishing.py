@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The schedd's ad: one attribute a line, whatever the words in it are."""
 
-from dataclasses import replace
-
 import classad2
 import pytest
 
@@ -63,7 +61,7 @@ def test_every_cycle_publishes_the_same_names() -> None:
 
 @pytest.mark.parametrize("words", [HOSTILE, "", "ünïcode ✓", '"', "\\"])
 def test_hostile_words_stay_words(words: str) -> None:
-    problems = replace(plan(), problems=(words,), frozen=words)
+    problems = plan()._replace(problems=(words,), frozen=words)
     ad = published(problems, Outcome("g", "A", "", words))
     told = [str(one) for one in ad.eval("GlideinProblems")]
     assert told[0].split() == words.split()
@@ -74,7 +72,7 @@ def test_hostile_words_stay_words(words: str) -> None:
 
 def test_hostile_words_in_a_request_stay_words() -> None:
     first, *rest = plan().requests
-    hostile = replace(plan(), requests=(replace(first, shut=HOSTILE), *rest))
+    hostile = plan()._replace(requests=(first._replace(shut=HOSTILE), *rest))
     (ad, *_) = published(hostile).eval("GlideinRequests")
     assert str(ad.eval("Shut")).split() == HOSTILE.split()
 
@@ -87,7 +85,7 @@ def test_failed_actions_are_counted_and_named() -> None:
 
 
 def test_a_doubt_has_an_attribute_of_its_own() -> None:
-    doubted = replace(plan(), doubt="idle jobs fell from 900 to 0 cores without starting")
+    doubted = plan()._replace(doubt="idle jobs fell from 900 to 0 cores without starting")
     ad = published(doubted)
     assert ad.eval("GlideinCycleResult") == f"doubt: {doubted.doubt}"
     assert ad.eval("GlideinDoubt") == doubted.doubt
