@@ -88,7 +88,7 @@ def remove_jobs(pool: Pool) -> None:
     users = f'Owner != "{PILOT_OWNER}"'
     pool.testbed.run("ap", "condor_rm", "-constraint", users)
     pool.testbed.run("ap", "condor_rm", "-forcex", "-constraint", users)
-    pool.testbed.run("perlmutter", "scancel", f"--user={PILOT_OWNER}")
+    pool.testbed.run("perlmutter", *KILL_PILOTS)
 
 
 def is_clean(pool: Pool) -> bool:

@@ -22,6 +22,8 @@ INPUTS = (
     "config.d",
     "condor_plugins",
     "glidein",
+    "blahp",
+    "tests/testbed/facility",
 )
 BUILD_TIMEOUT_S = 600
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
