@@ -159,7 +159,7 @@ class Sfapi:
             return Unclear(name, str(err), hint)
         if not found.done:
             return Unclear(name, "the submit task is not done in time", hint)
-        return outcome(name, found.result, hint)
+        return outcome(name, found, hint)
 
     def _cancel(self, number: str) -> str | NoNews:
         """ "" once it is taken, else words; no answer is handed back for the others to go on."""

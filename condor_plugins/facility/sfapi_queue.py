@@ -88,7 +88,7 @@ class Queue:
             return RemoteJob(one.name, TASK + hint, IDLE, UNKNOWN, err.reason)
         if not task.done:
             return RemoteJob(one.name, TASK + hint, IDLE, SUBMITTING, "the submit task goes on")
-        result = outcome(one.name, task.result, hint)
+        result = outcome(one.name, task, hint)
         # Neither squeue nor sacct need know it already; later it is asked for by its id.
         return (
             RemoteJob(one.name, result.id, IDLE, SUBMITTED)

@@ -39,10 +39,14 @@ _Out = TypeVar("_Out")
 
 
 class Task(NamedTuple):
-    """`done`: it ended; `result`: what it told then, empty if it told nothing usable."""
+    """`done`: it ended; `result`: what it told then, empty if it told nothing usable.
+
+    `completed`: its work came to its end; else what it tells is of the service, not of its work.
+    """
 
     done: bool
     result: Mapping[str, Any]
+    completed: bool = False
 
 
 class Ran(NamedTuple):
@@ -74,15 +78,16 @@ def path_of(*parts: str, file: str = "") -> str:
     return path + ("/" + quote(file) if file else "")
 
 
-def outcome(name: str, result: Mapping[str, Any], hint: str) -> Outcome:
+def outcome(name: str, task: Task, hint: str) -> Outcome:
     """What a submit task that ended means for the job."""
+    result = task.result
     number = str(result.get("jobid") or "")
     words = error_of(result)
     if not words and JOB_ID.fullmatch(number):
         return Accepted(name, number)
     if not result or not words:
         return Unclear(name, "the submit task ended without a job id", hint)
-    return judged(name, words, hint, certain=True)
+    return judged(name, words, hint, certain=task.completed)
 
 
 def judged(name: str, words: str, hint: str, certain: bool) -> Outcome:
@@ -120,7 +125,7 @@ class Tasks:
             result = json.loads(said.get("result") or "{}")
         except (TypeError, ValueError):
             result = {}
-        return Task(True, result if isinstance(result, dict) else {})
+        return Task(True, result if isinstance(result, dict) else {}, status == "completed")
 
     def waited(self, task: str) -> Task:
         """The task once it ended; one that is not done if it does not in time. Raises Rejected."""

@@ -34,7 +34,10 @@ class Pace(NamedTuple):
         return wait if 0 < wait <= 2 * _MOST_ASKED_S else 0.0
 
     def no_news(self, news: NoNews | NotSent) -> None:
-        """No answer: wait as long as the facility asks for, else longer from time to time."""
+        """No answer: wait as long as the facility asks for, else longer from time to time,
+
+        but no longer than between polls: so soon the end of an outage is to be seen.
+        """
         with self.ledger.transaction() as rows:
             self.later(rows, news)
 
@@ -43,7 +46,7 @@ class Pace(NamedTuple):
         now, old = self.clock(), _read(rows.fact(_STATE))
         # What fails while everybody waits anyway was sent before: no further failure.
         failures = old.failures + (old.wait_until_s <= now)
-        grown = min(_MOST_WAIT_S, _FIRST_WAIT_S * 2 ** min(failures - 1, 10))
+        grown = min(_MOST_WAIT_S, self.poll_s, _FIRST_WAIT_S * 2 ** min(failures - 1, 10))
         wait = grown * (0.5 + 0.5 * self.jitter())
         if news.retry_after_s > 0:
             # Not before it, and not everybody at the same second after it.

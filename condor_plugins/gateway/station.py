@@ -54,6 +54,7 @@ class Station:
         self._rounds = Rounds(self.opened, self._carrying.settle, self.reopen)
         self.log = logging.getLogger("condor_plugins.gateway")
         self._lanes: dict[str, SimpleQueue[Request]] = {verb: SimpleQueue() for verb in _LANES}
+        self._taking = {verb: threading.Lock() for verb in _LANES}
 
     def start(self) -> None:
         """Begin to work, in threads that end with the process."""
@@ -111,40 +112,47 @@ class Station:
 
     def _lane(self, verb: str) -> None:
         while True:
-            asked = self._lanes[verb].get()
-            with self._busy:
-                self._count += 1
+            bunch: list[Request] = []
             try:
-                self._carry(asked)
+                # One at a time: or each thread would send a part of what belongs together.
+                with self._taking[verb]:
+                    self._gather(verb, bunch)
+                self._carry(verb, bunch)
             except Exception as problem:
-                self.log.exception("%s", asked.verb)
-                self._carrying.fail(asked, problem)
+                self.log.exception("%s", verb)
+                for asked in bunch:
+                    self._carrying.fail(asked, problem)
             with self._busy:
                 self._count -= 1
             if verb in _CHANGING:
                 self._rounds.wake()
 
-    def _carry(self, asked: Request) -> None:
-        match asked.verb:
-            case "BLAH_JOB_STATUS":
-                self._carrying.status(asked)
-            case "BLAH_JOB_CANCEL":
-                self._carrying.cancel(asked)
-            case "BLAH_PING":
-                self._carrying.ping(asked)
-            case _:
-                self._submit(asked)
-
-    def _submit(self, first: Request) -> None:
-        """Together with those that come within a moment, where the facility takes many at once."""
-        bunch = [first]
-        most = self.opened().backend.most_at_once
+    def _gather(self, verb: str, bunch: list[Request]) -> None:
+        """The next command; with it submissions of the same moment, where many go at once."""
+        lane = self._lanes[verb]
+        bunch.append(lane.get())
+        with self._busy:
+            self._count += 1
+        most = self.opened().backend.most_at_once if verb == "BLAH_JOB_SUBMIT" else 1
         until_s = time.monotonic() + _GATHER_S
         while len(bunch) < most and (left_s := until_s - time.monotonic()) > 0:
             try:
-                bunch.append(self._lanes[first.verb].get(timeout=left_s))
+                bunch.append(lane.get(timeout=left_s))
             except Empty:
                 break
+
+    def _carry(self, verb: str, bunch: list[Request]) -> None:
+        match verb:
+            case "BLAH_JOB_STATUS":
+                self._carrying.status(bunch[0])
+            case "BLAH_JOB_CANCEL":
+                self._carrying.cancel(bunch[0])
+            case "BLAH_PING":
+                self._carrying.ping(bunch[0])
+            case _:
+                self._submit(bunch)
+
+    def _submit(self, bunch: list[Request]) -> None:
         if again := self._carrying.submit(bunch):
             time.sleep(1)
         for asked in again:

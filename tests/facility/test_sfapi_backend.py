@@ -146,6 +146,8 @@ RESULTS: list[tuple[Said, type, str]] = [
     (task({"status": "ok", "jobid": "1 2"}), Unclear, "without a job id"),
     (task(None), Unclear, "without a job id"),
     (task(None, "failed"), Unclear, "without a job id"),
+    (task({"status": "error", "error": "the worker was lost"}, "failed"), Unclear, "lost"),
+    (task({"status": "error", "error": BUSY + "no"}, "failed"), Refused, ": no"),
     (task(None, "cancelled"), Unclear, "without a job id"),
     (said({"id": "t1", "status": "completed", "result": "{"}), Unclear, "without a job id"),
     (said({"id": "t1", "status": "completed", "result": {}}), Unclear, "without a job id"),

@@ -26,3 +26,4 @@ def test_a_maintenance_changes_nothing_but_the_time(tmp_path: Path) -> None:
     found = outage(tmp_path, "sfapi", Outage(jobs=30, more=10, over=3, seconds=2.0))
     assert {name: found[name] for name in NOTHING_WRONG} == NOTHING_WRONG
     assert (found["there"], found["held"], found["believed_ended"]) == (40, 0, 0)
+    assert found["asked_again_late_s"] < 2

@@ -17,6 +17,12 @@ GATEWAY_DIR = "/var/lib/glidein-gateway"
 SECRETS = "/pscratch/glidein/credentials"
 LOGIN = "11111111-1111-4111-8111-111111111111"
 BLOCK = "22222222-2222-4222-8222-222222222222"
+# The gridmanager keeps its GAHP servers for minutes; a new one starts new ones.
+NEW_GATEWAY = """
+    pkill -KILL -f '[g]lidein-gateway (gahp|work)|[b]lahpd|[c]ondor_gridmanager'
+    rm -rf "$1"
+    install -d -o glidein -m 0700 "$1"
+"""
 KINDS = {
     "sfapi": ("sfapi_key", "sfapi.pem"),
     "iri": ("iri_bearer", "iri.token"),
@@ -67,7 +73,7 @@ GLIDEIN_ENTRY_{entry(api)} @=entry
   Cpus          = 4
   Memory        = 8000
   WallTime      = 1200
-  IdleTimeout   = 20
+  IdleTimeout   = 10
   MaxPilots     = 20
   MaxIdlePilots = 20
   Submit        = [ BatchQueue = "{queue}"; BatchProject = "m0001" ]
@@ -84,8 +90,7 @@ def entry(api: str) -> str:
 def facilities(pool: Pool, face: str, queue: str = "regular") -> Iterator[None]:
     """The three entries are there while the block runs; ledgers and staged files are new."""
     pool.testbed.tell("perlmutter", "rm", "-rf", ROOT)
-    pool.testbed.tell("ap", "rm", "-rf", GATEWAY_DIR)
-    pool.testbed.tell("ap", "install", "-d", "-o", "glidein", "-m", "0700", GATEWAY_DIR)
+    pool.testbed.tell("ap", "sh", "-c", NEW_GATEWAY, "sh", GATEWAY_DIR)
     control(pool, "POST", "/_control/reset")
     try:
         with drop_in(pool, "ap", "facilities", text(face, queue)):
@@ -97,7 +102,7 @@ def facilities(pool: Pool, face: str, queue: str = "regular") -> Iterator[None]:
 @contextmanager
 def stopped(pool: Pool) -> Iterator[None]:
     """Nothing listens at the facility while the block runs; Slurm goes on."""
-    script = "touch /run/testbed/facility.stop; pkill -f 'm facility '"
+    script = "touch /run/testbed/facility.stop; pkill -f 'm [f]acility '"
     pool.testbed.tell("perlmutter", "sh", "-c", script)
     wait_until("the facility is silent", lambda: not is_listening(pool), 20)
     try:

@@ -44,7 +44,12 @@ HOSTS = (
         "ap",
         "pool",
         scratch=True,
-        logs=("/var/log/condor", "/var/log/testbed", "/pscratch/glidein/log"),
+        logs=(
+            "/var/log/condor",
+            "/var/log/testbed",
+            "/pscratch/glidein/log",
+            "/var/lib/glidein-gateway",
+        ),
     ),
     Host("perlmutter", "cluster", scratch=True, logs=("/var/log/slurm", "/var/log/testbed")),
 )
