@@ -49,6 +49,9 @@ class Bins:
 
     def place(self, each: Resources, jobs: int) -> int:
         """Place up to `jobs` jobs of size `each`, into started bins first; how many found room."""
+        if len(self.bins) == 1:  # as it mostly is
+            one = self.bins[0]
+            return self._fill(one, each, jobs) if jobs and one.free.covers(each) else 0
         roomy = [one for one in self.bins if one.free.covers(each)]
         if len(roomy) > 1:
             roomy.sort(key=_started_first)

@@ -36,6 +36,8 @@ from tests.testbed.facility.pretend import Pretend
 from tests.testbed.facility.server import StandIn
 from tests.testbed.facility.world import Settings
 
+pytestmark = pytest.mark.programs
+
 HELLO = "#!/bin/sh\necho hello from $0\nexit 7\n"
 WAITS = "#!/bin/sh\ntrap 'echo told; exit 9' TERM\necho begun\nwhile :; do sleep 0.1; done\n"
 

@@ -30,6 +30,8 @@ from tests.testbed.facility.pretend import Pretend
 from tests.testbed.facility.pretend_run import Processes
 from tests.testbed.facility.server import StandIn
 
+pytestmark = pytest.mark.programs
+
 
 class Bench(NamedTuple):
     standin: StandIn

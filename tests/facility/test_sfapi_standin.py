@@ -31,6 +31,8 @@ from tests.facility.standins import CLIENT_ID, USER, Key, make_key, stand_in
 from tests.testbed.facility.pretend import Pretend
 from tests.testbed.facility.server import StandIn
 
+pytestmark = pytest.mark.programs
+
 SUBMIT = "POST /compute/jobs"
 LIST = "GET /compute/jobs"
 

@@ -20,6 +20,8 @@ from tests.testbed.facility.pretend import Pretend
 from tests.testbed.facility.server import Listen, StandIn
 from tests.testbed.facility.wire import Request
 
+pytestmark = pytest.mark.programs
+
 JOBS = "/compute/jobs/perlmutter"
 SCRIPT = "#!/bin/sh\nexit 0\n"
 

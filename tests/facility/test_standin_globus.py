@@ -18,6 +18,8 @@ from tests.testbed.facility.scheduler import Batch, Job, SchedulerDown
 from tests.testbed.facility.server import StandIn
 from tests.testbed.facility.world import Settings
 
+pytestmark = pytest.mark.programs
+
 ADD = "def f(a, b=1):\n    print('noise')\n    return {'sum': a + b}\n"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 

@@ -30,7 +30,7 @@ LOCK = Path(tempfile.gettempdir()) / f"glidein-port-{PORT}.{os.getuid()}.lock"
 TIMEOUT_S = 50
 SETTINGS = Settings(machine="perlmutter", clients={CLIENT_ID: SECRET})
 
-pytestmark = pytest.mark.xdist_group("port 5000")
+pytestmark = [pytest.mark.programs, pytest.mark.xdist_group("port 5000")]
 
 
 @pytest.fixture(scope="module")

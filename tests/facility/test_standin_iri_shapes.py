@@ -11,6 +11,8 @@ from tests.facility.iri_asking import MACHINE, SPEC, USER, F, Iri, R, stand_in
 from tests.testbed.facility.pretend import Pretend
 from tests.testbed.facility.server import StandIn
 
+pytestmark = pytest.mark.programs
+
 BOTH = pytest.mark.parametrize("version", [1, 2])
 PROBLEM = {"type", "title", "status", "detail", "instance"}
 MOST_BYTES = 5 * 1024 * 1024

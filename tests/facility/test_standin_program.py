@@ -15,6 +15,8 @@ import pytest
 from tests.facility.standins import CLIENT_ID, make_key
 from tests.testbed.facility.files import user_name
 
+pytestmark = pytest.mark.programs
+
 TESTBED = Path(__file__).resolve().parents[1] / "testbed"
 
 

@@ -12,6 +12,8 @@ from tests.facility.standins import CLIENT_ID, USER, Key, make_key, stand_in
 from tests.testbed.facility.pretend import Pretend
 from tests.testbed.facility.server import StandIn
 
+pytestmark = pytest.mark.programs
+
 with warnings.catch_warnings(record=True):
     # authlib's own modules announce that its support of httpx will move.
     from authlib.integrations.base_client.errors import OAuthError  # type: ignore[import-untyped]

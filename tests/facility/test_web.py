@@ -14,6 +14,8 @@ from condor_plugins.facility.values import NoNews, Rejected
 from condor_plugins.facility.web import VERSION, NotTaken, Reply, Web, origin_of
 from tests.facility.web_player import Heard, Said, playing, said, script
 
+pytestmark = pytest.mark.programs
+
 
 def reply(status: int, body: bytes = b"", **headers: str) -> Reply:
     return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)

@@ -20,6 +20,8 @@ from condor_plugins.gateway.values import WrongJob
 from tests.gateway.fake_backend import request
 from tests.gateway.gateway_site import PROGRAM, ROOT, Gridmanager, Site
 
+pytestmark = pytest.mark.programs
+
 BLAHP = ROOT / "blahp"
 VERBS = ("submit", "status", "cancel", "hold", "resume", "ping")
 

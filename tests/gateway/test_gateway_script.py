@@ -18,6 +18,8 @@ from condor_plugins.gateway.script import MOST_INLINE, name_of, place_of, render
 from condor_plugins.gateway.values import JobRequest, WrongJob
 from tests.gateway.fake_backend import facility, request
 
+pytestmark = pytest.mark.programs
+
 SHELLS = [found for name in ("sh", "dash", "bash") if (found := shutil.which(name))]
 # Prints what it got, one a line, with an end sign that shows trailing blanks.
 PROGRAM = """#!/bin/sh

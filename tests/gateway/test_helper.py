@@ -15,6 +15,8 @@ from condor_plugins.gateway import quick, results_cache
 from condor_plugins.gateway.values import SUBMITTED, Record
 from tests.gateway.gateway_site import Site, wait_until
 
+pytestmark = pytest.mark.programs
+
 # blahpd's own pattern (JOBID_REGEXP).
 JOB = re.compile(r"(^|\n)BLAHP_JOBID_PREFIX([^\n]*)")
 

@@ -21,6 +21,8 @@ from tests.testbed.facility.pretend_run import Processes
 from tests.testbed.facility.server import StandIn
 from tests.testbed.facility.world import Settings
 
+pytestmark = pytest.mark.programs
+
 ASKED = Resources(project="m1234")
 
 

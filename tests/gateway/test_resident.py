@@ -11,6 +11,8 @@ import pytest
 from tests.gateway.gateway_site import Gridmanager, Site, wait_until
 from tests.gateway.test_gahp import FIELDS
 
+pytestmark = pytest.mark.programs
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:

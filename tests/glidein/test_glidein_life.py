@@ -12,6 +12,8 @@ import pytest
 
 from tests.glidein.pilot_run import Pilot, ended
 
+pytestmark = pytest.mark.programs
+
 LEAVING = {signal.SIGTERM: 70, signal.SIGHUP: 72}
 
 

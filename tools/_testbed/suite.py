@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All tests, as CI runs them: the fast ones here, then the system tests against the testbed."""
+"""All tests, as CI runs them: the fast ones, then the system tests against the testbed.
+
+Tests of whole programs need no testbed, but seconds each; they run beside the system tests, which
+mostly wait.
+"""
 
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from _testbed.lifecycle import up
 from _testbed.places import CHECKOUT
 from _testbed.progress import Progress
 
-FAST = "not testbed"
+FAST, PROGRAMS, SYSTEM = "not testbed and not programs", "programs", "testbed"
 FAST_TIMEOUT_S = 900
 SYSTEM_TIMEOUT_S = 2400
 
@@ -33,11 +38,19 @@ class Result:
 
 
 def run_suite(progress: Progress, arguments: Sequence[str]) -> int:
-    """0 when everything that was selected passed; both kinds run even when the first one fails."""
+    """0 when everything that was selected passed; all kinds run even when the first one fails."""
     results = [run_pytest("fast tests", FAST, arguments, FAST_TIMEOUT_S)]
-    if selects_any("testbed", arguments):
+    system = selects_any(SYSTEM, arguments)
+    if system:
         up(progress)
-        results.append(run_pytest("system tests", "testbed", arguments, SYSTEM_TIMEOUT_S))
+    lines: list[str] = []
+    with ThreadPoolExecutor(1) as beside:
+        words = ("tests of programs", PROGRAMS, arguments, FAST_TIMEOUT_S, lines.append)
+        programs = beside.submit(run_pytest, *words)
+        if system:
+            results.append(run_pytest("system tests", SYSTEM, arguments, SYSTEM_TIMEOUT_S))
+        results.append(programs.result())
+    sys.stdout.write("".join(lines))
     for result in results:
         progress.say(f"{result.name} ({result.took_s:.0f} s): {result.summary}")
     codes = [result.exit_code for result in results]
@@ -53,11 +66,18 @@ def selects_any(marker: str, arguments: Sequence[str]) -> bool:
 
 def pytest_words(marker: str, arguments: Sequence[str]) -> list[str]:
     """The fast tests mostly wait for processes of their own: more workers than cores pay."""
-    workers = ["-n", "6"] if marker == FAST else []
-    return [sys.executable, "-m", "pytest", "-m", marker, *workers, *arguments]
+    workers = {FAST: ["-n", "6"], PROGRAMS: ["-n", "2", "--dist", "loadgroup"]}.get(marker, [])
+    polite = ["nice"] if marker == PROGRAMS else []
+    return [*polite, sys.executable, "-m", "pytest", "-m", marker, *workers, *arguments]
 
 
-def run_pytest(name: str, marker: str, arguments: Sequence[str], timeout_s: float) -> Result:
+def run_pytest(
+    name: str,
+    marker: str,
+    arguments: Sequence[str],
+    timeout_s: float,
+    write: Callable[[str], object] = sys.stdout.write,
+) -> Result:
     """pytest with its words passed through as they come; its last line is kept for the end."""
     argv = pytest_words(marker, arguments)
     if sys.stdout.isatty():
@@ -70,7 +90,7 @@ def run_pytest(name: str, marker: str, arguments: Sequence[str], timeout_s: floa
         watchdog = threading.Timer(timeout_s, program.terminate)
         watchdog.start()
         for line in program.stdout or ():
-            sys.stdout.write(line)
+            write(line)
             sys.stdout.flush()
             last = line.strip() or last
         exit_code = program.wait(timeout=60)
