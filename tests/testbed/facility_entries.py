@@ -2,7 +2,7 @@
 """Three ways into the cluster beside Slurm's own: one entry for each API, one facility for each."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,8 @@ from _testbed.waiting import wait_until
 from tests.testbed.settings import drop_in
 
 APIS = ("sfapi", "iri", "globus")
+NEAR = {"near": "glidein_gahp"}
+BOTH = {**NEAR, "by": "blahp_gahp"}
 ROOT = "/pscratch/glidein/facility"
 GATEWAY_DIR = "/var/lib/glidein-gateway"
 SECRETS = "/pscratch/glidein/credentials"
@@ -38,12 +40,21 @@ MORE = {
 }
 
 
-def text(face: str, queue: str = "regular") -> str:
-    """Facilities, credentials and entries, as an administrator writes them; `face`: the program."""
+def text(queue: str, faces: Mapping[str, str]) -> str:
+    """Facilities, credentials and entries, as an administrator writes them.
+
+    `faces`: what the names of facilities begin with, and the program for these.
+    """
     parts = [f"GLIDEIN_GATEWAY_DIR = {GATEWAY_DIR}"]
     for api in APIS:
-        kind, file = KINDS[api]
-        parts.append(f"""
+        parts.append(credential(api))
+        parts += [facility(name, api, face, queue) for name, face in faces.items()]
+    return "\n".join(parts)
+
+
+def credential(api: str) -> str:
+    kind, file = KINDS[api]
+    return f"""
 GLIDEIN_CREDENTIAL_NAMES = $(GLIDEIN_CREDENTIAL_NAMES) {api}
 GLIDEIN_CREDENTIAL_{api} @=credential
   Purpose = "request"
@@ -51,24 +62,29 @@ GLIDEIN_CREDENTIAL_{api} @=credential
   TrustDomain = "nersc"
   Path = "{SECRETS}/{file}"
 @credential
-GLIDEIN_FACILITY_NAMES = $(GLIDEIN_FACILITY_NAMES) near{api}
-GLIDEIN_FACILITY_near{api} @=facility
+"""
+
+
+def facility(name: str, api: str, face: str, queue: str) -> str:
+    return f"""
+GLIDEIN_FACILITY_NAMES = $(GLIDEIN_FACILITY_NAMES) {name}{api}
+GLIDEIN_FACILITY_{name}{api} @=facility
   Api = "{api}"
   Url = "{URLS[api]}"
   Credential = "{api}"
-  Root = "{ROOT}/{api}"
+  Root = "{ROOT}/{name}{api}"
   PollInterval = 5
   Timeout = 10
   SubmitPatience = 30
   Grace = 60
   {MORE[api].replace("; ", chr(10) + "  ").rstrip(";")}
 @facility
-NEAR{api.upper()}_GAHP = $(GLIDEIN_BLAHP_DIR)/{face}
-GLIDEIN_ENTRY_NAMES = $(GLIDEIN_ENTRY_NAMES) {entry(api)}
-GLIDEIN_ENTRY_{entry(api)} @=entry
+{name.upper()}{api.upper()}_GAHP = $(GLIDEIN_BLAHP_DIR)/{face}
+GLIDEIN_ENTRY_NAMES = $(GLIDEIN_ENTRY_NAMES) {entry(api, name)}
+GLIDEIN_ENTRY_{entry(api, name)} @=entry
   Site          = "NERSC"
-  GridResource  = "batch near{api}"
-  Facility      = "near{api}"
+  GridResource  = "batch {name}{api}"
+  Facility      = "{name}{api}"
   TrustDomain   = "nersc"
   Cpus          = 4
   Memory        = 8000
@@ -78,22 +94,23 @@ GLIDEIN_ENTRY_{entry(api)} @=entry
   MaxIdlePilots = 20
   Submit        = [ BatchQueue = "{queue}"; BatchProject = "m0001" ]
 @entry
-""")
-    return "\n".join(parts)
+"""
 
 
-def entry(api: str) -> str:
-    return f"Near{api.capitalize()}"
+def entry(api: str, name: str = "near") -> str:
+    return f"{name.capitalize()}{api.capitalize()}"
 
 
 @contextmanager
-def facilities(pool: Pool, face: str, queue: str = "regular") -> Iterator[None]:
-    """The three entries are there while the block runs; ledgers and staged files are new."""
+def facilities(
+    pool: Pool, queue: str = "regular", faces: Mapping[str, str] = NEAR
+) -> Iterator[None]:
+    """An entry for each API and face while the block runs; ledgers and staged files are new."""
     pool.testbed.tell("perlmutter", "rm", "-rf", ROOT)
     pool.testbed.tell("ap", "sh", "-c", NEW_GATEWAY, "sh", GATEWAY_DIR)
     control(pool, "POST", "/_control/reset")
     try:
-        with drop_in(pool, "ap", "facilities", text(face, queue)):
+        with drop_in(pool, "ap", "facilities", text(queue, faces)):
             yield
     finally:
         control(pool, "POST", "/_control/reset")
@@ -133,9 +150,9 @@ def control(pool: Pool, method: str, path: str, body: Any = None) -> Any:
     return json.loads(pool.testbed.tell("perlmutter", *words, stdin=told) or "null")
 
 
-def only_at(api: str) -> str:
+def only_at(api: str, name: str = "near") -> str:
     """A line of a submit file: the jobs run on pilots of this entry."""
-    return f'requirements = TARGET.GLIDEIN_Entry == "{entry(api)}"'
+    return f'requirements = TARGET.GLIDEIN_Entry == "{entry(api, name)}"'
 
 
 def of_api(pool: Pool, api: str) -> list[Ad]:

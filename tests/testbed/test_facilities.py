@@ -4,14 +4,12 @@
 import json
 from collections import Counter
 
-import pytest
 from _testbed.pool import HELD, Ad, Pool
 from _testbed.waiting import wait_until
 
 from tests.testbed import daemons, facility_entries, jobs, pilots
-from tests.testbed.facility_entries import APIS, GATEWAY_DIR, ROOT, facilities, only_at
+from tests.testbed.facility_entries import APIS, BOTH, GATEWAY_DIR, ROOT, facilities, only_at
 
-RESIDENT, HELPERS = "glidein_gahp", "blahp_gahp"
 LONG_S = 240
 # Every process with its environment, every log, every ad; only the gateway's ledger is left out.
 ALL_TO_SEE = """
@@ -22,30 +20,31 @@ ALL_TO_SEE = """
 """
 
 
-@pytest.mark.parametrize("face", [RESIDENT, HELPERS])
-def test_jobs_run_on_pilots_that_came_through_each_api(pool: Pool, face: str) -> None:
+def test_jobs_run_on_pilots_that_came_through_each_api_by_both_faces(pool: Pool) -> None:
     began_s = int(pool.testbed.tell("ap", "date", "+%s"))
-    with facilities(pool, face):
+    ways = [(api, name) for api in APIS for name in BOTH]
+    with facilities(pool, faces=BOTH):
         check = pool.testbed.tell("ap", "glidein", "check")
         assert "0 errors" in check, check
         clusters = {
-            api: jobs.submit(pool, "alice", jobs.Sleepers(2, seconds=2, extra=only_at(api)))
-            for api in APIS
+            way: jobs.submit(pool, "alice", jobs.Sleepers(2, seconds=2, extra=only_at(*way)))
+            for way in ways
         }
-        for api, cluster in clusters.items():
+        for way, cluster in clusters.items():
             done = jobs.wait_until_done(pool, cluster, 2, timeout_s=LONG_S)
-            assert all("glidein-ap-" in str(ad["LastRemoteHost"]) for ad in done), api
+            assert all("glidein-ap-" in str(ad["LastRemoteHost"]) for ad in done), way
         pilots.wait_until_gone(pool, timeout_s=LONG_S)
-        ours = f'Owner == "glidein" && regexp("^Near", GlideinEntry) && QDate >= {began_s}'
+        ours = f'Owner == "glidein" && regexp("^(Near|By)", GlideinEntry) && QDate >= {began_s}'
         ended = pool.history(ours)
-        assert {ad["GlideinEntry"] for ad in ended} == set(map(facility_entries.entry, APIS))
+        entries = {facility_entries.entry(*way) for way in ways}
+        assert {ad["GlideinEntry"] for ad in ended} == entries
         assert [ad.get("ExitCode") for ad in ended] == [0] * len(ended), exits(ended)
         assert "no work for 10 s" in outputs(pool)
         wait_until("the jobs' directories are removed", lambda: not directories(pool), 60, 1)
 
 
 def test_a_stopped_facility_holds_loses_and_doubles_no_pilot(pool: Pool) -> None:
-    with facilities(pool, RESIDENT):
+    with facilities(pool):
         cluster = jobs.submit(
             pool, "alice", jobs.Sleepers(4, seconds=20, cores=4, extra=only_at("sfapi"))
         )
@@ -68,7 +67,7 @@ def test_a_stopped_facility_holds_loses_and_doubles_no_pilot(pool: Pool) -> None
 
 
 def test_kills_and_lost_answers_make_no_second_pilot(pool: Pool) -> None:
-    with facilities(pool, RESIDENT):
+    with facilities(pool):
         pool.testbed.tell("perlmutter", "scontrol", "update", "PartitionName=regular", "State=DOWN")
         facility_entries.fault(pool, "drop", match="POST /compute/jobs/", chance=0.3)
         cluster = jobs.submit(
@@ -85,7 +84,7 @@ def test_kills_and_lost_answers_make_no_second_pilot(pool: Pool) -> None:
 
 
 def test_the_facility_test_tells_what_works_and_what_does_not(pool: Pool) -> None:
-    with facilities(pool, RESIDENT):
+    with facilities(pool):
         for api in APIS:
             done = pool.testbed.run(
                 "ap", "glidein", "facility", "test", f"near{api}", "--json", timeout_s=120
@@ -98,7 +97,7 @@ def test_the_facility_test_tells_what_works_and_what_does_not(pool: Pool) -> Non
 
 
 def test_a_refusal_holds_with_the_scheduler_s_words_and_no_secret_is_seen(pool: Pool) -> None:
-    with facilities(pool, RESIDENT, queue="nonsense"):
+    with facilities(pool, queue="nonsense"):
         clusters = [
             jobs.submit(pool, "alice", jobs.Sleepers(1, seconds=60, extra=only_at(api)))
             for api in ("sfapi", "iri")
