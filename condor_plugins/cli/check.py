@@ -12,6 +12,7 @@ from condor_plugins.cli.tables import say, say_json
 from condor_plugins.cli.words import counted
 from condor_plugins.cli.world import World
 from condor_plugins.core.checking import cross_checks
+from condor_plugins.core.checking_facilities import offers_at_facilities
 from condor_plugins.core.checking_files import paths_to_see
 from condor_plugins.core.configuration import read_policy
 from condor_plugins.core.errors import TryAgain
@@ -56,7 +57,8 @@ def check(world: World, as_json: bool) -> int:
     """
     knobs = world.texts()
     policy = read_policy(knobs)
-    problems = (*policy.problems, *cross_checks(policy, knobs, _host(world, policy)))
+    crossed = cross_checks(policy, knobs, _host(world, policy))
+    problems = (*policy.problems, *crossed, *offers_at_facilities(knobs))
     found = _located(world, problems, policy.settings.timeout_s)
     found.sort(key=lambda one: (one.file, one.line))
     errors = sum(1 for one in found if one.severity == "error")

@@ -17,6 +17,7 @@ from condor_plugins.cli.facts.facilities import (
     facilities,
     state_in_words,
 )
+from condor_plugins.cli.gateway import ENDED_EARLY
 from condor_plugins.cli.options import json_option, pass_world
 from condor_plugins.cli.tables import Column, Sheet, say, say_json, show
 from condor_plugins.cli.world import World
@@ -24,6 +25,7 @@ from condor_plugins.core.configuration import read_policy
 from condor_plugins.core.errors import GiveUp
 from condor_plugins.core.reading import nearest
 
+_LAST_STEP = "clean up"  # of glidein-gateway test, however the others went
 _COLUMNS = (
     Column("Facility"),
     Column("API"),
@@ -117,8 +119,8 @@ def test(world: World, name: str, timeout_s: int, as_json: bool) -> int:
         raise click.BadParameter(f"{name!r} is no facility that can be used{hint}")
     lines = world.facility_test(policy, known[name.lower()], timeout_s)
     steps = list(_told(lines) if as_json else _shown(_told(lines)))
-    if not steps:
-        raise GiveUp("glidein-gateway test ended without a word")
+    if not steps or steps[-1]["step"] != _LAST_STEP:
+        raise GiveUp(ENDED_EARLY)
     good = all(step["ok"] for step in steps)
     if as_json:
         say_json({"facility": known[name.lower()], "ok": good, "steps": steps})

@@ -16,7 +16,8 @@ from condor_plugins.cli.world import World
 from condor_plugins.core.checking_facilities import SECRET_KINDS, usable_name
 from condor_plugins.core.configuration import read_policy
 from condor_plugins.core.errors import Misconfigured
-from condor_plugins.core.reading import nearest, object_values, parse_ad
+from condor_plugins.core.policy import Policy
+from condor_plugins.core.reading import WrongValueError, nearest, object_values, parse_ad
 from condor_plugins.core.table import FACILITY
 
 _PROGRAMS = {"resident": "glidein_gahp", "helpers": "blahp_gahp"}
@@ -41,6 +42,8 @@ def _others(
         if not equals or attribute is None:
             hint = nearest(name.strip(), (one.name for one in FACILITY.attributes))
             raise click.BadParameter(f"{word!r} is no ATTRIBUTE=VALUE of a facility{hint}")
+        if attribute.kind != "string" and not re.fullmatch(r"[^$\x00-\x1f\x7f]+", text):
+            raise click.BadParameter(f"{word!r}: a value is one line, not empty, without $")
         found[attribute.name] = quoted(text) if attribute.kind == "string" else text
     return found
 
@@ -83,10 +86,7 @@ def add(
         raise click.BadParameter(wrong, param_hint="NAME")
     if f"GLIDEIN_FACILITY_{name}".upper() in texts:
         raise Misconfigured(f"GLIDEIN_FACILITY_{name} is set already: edit it where it stands")
-    credential = given["credential"]
-    if not given["secret"] and credential not in policy.credentials:
-        hint = nearest(credential, policy.credentials)
-        raise click.BadParameter(f"there is no credential {credential!r}{hint}; or give --secret")
+    _check_credential(given, policy, texts)
     text = drop_in(name, given, others)
     if dry_run:
         click.echo(text, nl=False)
@@ -99,6 +99,23 @@ def add(
     return 0
 
 
+def _check_credential(given: Mapping[str, str], policy: Policy, texts: Mapping[str, str]) -> None:
+    """The one that is named is there; the one that would be written is not."""
+    name = given["credential"]
+    if not given["secret"] and name not in policy.credentials:
+        hint = nearest(name, policy.credentials)
+        raise click.BadParameter(f"there is no credential {name!r}{hint}; or give --secret")
+    if not given["secret"]:
+        return
+    if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+        raise click.BadParameter(f"{name!r} can be no knob: letters, digits and _")
+    if name.lower() == "names":
+        text = "GLIDEIN_CREDENTIAL_NAMES is the list of the credentials; choose another name"
+        raise click.BadParameter(text)
+    if f"GLIDEIN_CREDENTIAL_{name}".upper() in texts:
+        raise Misconfigured(f"GLIDEIN_CREDENTIAL_{name} is set already: leave --secret out")
+
+
 def drop_in(name: str, given: Mapping[str, str], others: Mapping[str, str]) -> str:
     """The text of the file; `others` are ClassAd texts by attribute.
 
@@ -107,7 +124,11 @@ def drop_in(name: str, given: Mapping[str, str], others: Mapping[str, str]) -> s
     ad = {attribute: quoted(given[option]) for option, attribute in _GIVEN.items()} | {**others}
     ad = {attribute: text for attribute, text in ad.items() if text != '""'}
     lines = "".join(f"  {attribute:10} = {text}\n" for attribute, text in ad.items())
-    _, problems = object_values(FACILITY, f"GLIDEIN_FACILITY_{name}", parse_ad(lines))
+    try:
+        read = parse_ad(lines)
+    except WrongValueError as wrong:
+        raise click.UsageError(f"the facility {wrong}") from wrong
+    _, problems = object_values(FACILITY, f"GLIDEIN_FACILITY_{name}", read)
     if problems:
         raise click.UsageError("; ".join(f"{one.attribute} {one.text}" for one in problems))
     program = _PROGRAMS[given["face"]]
@@ -128,8 +149,6 @@ def _credential(name: str, given: Mapping[str, str]) -> str:
     if not given["secret"]:
         return ""
     credential = given["credential"]
-    if not re.fullmatch(r"[A-Za-z0-9_]+", credential):
-        raise click.BadParameter(f"{credential!r} can be no knob: letters, digits and _")
     return (
         f"GLIDEIN_CREDENTIAL_NAMES = $(GLIDEIN_CREDENTIAL_NAMES) {credential}\n"
         f"GLIDEIN_CREDENTIAL_{credential} @=credential\n"

@@ -4,14 +4,17 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import TypeGuard
 from urllib.parse import urlsplit
+
+import classad2
 
 from condor_plugins.core.checking_grid import BATCH_TYPES
 from condor_plugins.core.facility_job import queue_and_project, wrong_submit
 from condor_plugins.core.host_facts import Host, may_not_look, seen
 from condor_plugins.core.policy import Entry, FacilityAd, Policy
 from condor_plugins.core.problems import Problem
-from condor_plugins.core.reading import names, nearest
+from condor_plugins.core.reading import WrongValueError, names, nearest, parse_ad
 
 SECRET_KINDS = {"sfapi": "sfapi_key", "iri": "iri_bearer", "globus": "globus_client"}
 # What must be given, and what one API only looks at.
@@ -30,6 +33,8 @@ _ONLY = {
 _DEFAULTS = ("", True, "task")
 _SFAPI_HOST = "api.nersc.gov"
 _TYPE = re.compile(r"(?!con)[a-z0-9]{1,32}\Z")
+# <NAME>_GAHP, <name>_submit.sh and the like would be HTCondor's own.
+_TAKEN = ("batch", "arc", "ec2", "gce", "azure", "remote", "blah")
 _DIRECTORY = re.compile(r"(?!.*/\.\.?(?:/|\Z))/[A-Za-z0-9_.,:@%+=/-]+\Z")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -39,6 +44,8 @@ def usable_name(name: str) -> str:
     lower = name.lower()
     if lower == "names":
         return "GLIDEIN_FACILITY_NAMES is the list of the facilities; choose another name"
+    if lower in _TAKEN:
+        return f"{name!r} is a word of HTCondor's own grid types and gateways; choose another name"
     if lower in BATCH_TYPES:
         return f"{name!r} is a batch type of HTCondor's own; choose another name"
     if not _TYPE.match(lower):
@@ -148,6 +155,27 @@ def _use(knob: str, one: FacilityAd, policy: Policy, host: Host) -> Iterator[Pro
     elif fact.state == "missing" or fact.is_directory or not fact.mode & 0o001:
         text = f"{gahp}: {path} is no program that {policy.settings.account} can run"
         yield Problem(knob, "", text)
+
+
+def offers_at_facilities(knobs: Mapping[str, str]) -> Iterator[Problem]:
+    """Offers of a factory that would have requesters' pilots go through a facility."""
+    known = {name.lower(): name for name in names(knobs.get("GLIDEIN_FACILITY_NAMES", ""))}
+    try:
+        offers = parse_ad(knobs.get("GLIDEIN_OFFERS", ""))
+    except WrongValueError:
+        return  # empty, or told by the check of the factory's tables
+    for entry in offers:
+        offer = offers.eval(entry)
+        found = offer.eval("GridResource") if _has_resource(offer) else ""
+        words = found.lower().split() if isinstance(found, str) else []
+        if words[:1] == ["batch"] and len(words) > 1 and words[1] in known:
+            text = f"{entry} goes to facility {known[words[1]]}, whose gateway and secret serve"
+            text += " GLIDEIN_ACCOUNT only: no requester's pilot can go there; take the offer out"
+            yield Problem("GLIDEIN_OFFERS", entry, text)
+
+
+def _has_resource(offer: object) -> TypeGuard[classad2.ClassAd]:
+    return isinstance(offer, classad2.ClassAd) and "GridResource" in offer
 
 
 def entry_at_facility(entry: Entry, policy: Policy, knobs: Mapping[str, str]) -> Iterator[Problem]:

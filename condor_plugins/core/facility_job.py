@@ -14,7 +14,6 @@ import classad2
 from condor_plugins.core.errors import Misconfigured
 from condor_plugins.core.policy import Entry
 from condor_plugins.core.problems import Problem
-from condor_plugins.core.reading import nearest
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:@%+=/-]+\Z")
 _WORD = re.compile(r"[A-Za-z0-9_.,:@%+=/&|!*()\[\]-]+\Z")
@@ -36,6 +35,7 @@ _NUMBERS = {
     "RequestMemory": 1,
     "BatchRuntime": 60,
 }
+_VERY_NEAR = 0.85  # difflib's ratio
 KNOWN = (*_TEXTS, *_NUMBERS)
 # What the gridmanager hands on by itself.
 _OWN = ("BatchQueue", "BatchProject", "BatchExtraSubmitArgs", "BatchRuntime", "RequestMemory")
@@ -98,9 +98,16 @@ def queue_and_project(entry: Entry) -> Iterator[Problem]:
 
 
 def _unknown(knob: str, given: str) -> Problem:
-    near = nearest(given, KNOWN)
-    text = f"{given} does not reach a facility{near}"
-    return Problem(knob, "Submit", text, "error" if "did you mean" in near else "warning")
+    """A slip of the pen is an error; what is near a known one by chance is not: RequestDisk."""
+    from difflib import get_close_matches  # noqa: PLC0415  # only for what is wrong
+
+    spelled = {name.lower(): name for name in KNOWN}
+    close = get_close_matches(given.lower(), spelled, n=1, cutoff=_VERY_NEAR)
+    if close:
+        text = f"{given} does not reach a facility; did you mean {spelled[close[0]]}?"
+        return Problem(knob, "Submit", text)
+    text = f"{given} does not reach a facility; known: {', '.join(sorted(KNOWN))}"
+    return Problem(knob, "Submit", text, "warning")
 
 
 def _wrong_value(name: str, found: object, value: object) -> str:

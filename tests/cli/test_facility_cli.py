@@ -6,6 +6,7 @@ import os
 import pwd
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from condor_plugins.cli import gateway
 from condor_plugins.core.checking import cross_checks
 from condor_plugins.core.configuration import read_policy
-from condor_plugins.core.errors import Misconfigured
+from condor_plugins.core.errors import GiveUp, Misconfigured
 from condor_plugins.core.host_facts import Host
 from tests.cli.conftest import Run
 from tests.cli.pretended import NOW_S, Pretended
@@ -131,6 +132,10 @@ def test_a_dry_run_shows_the_file(glidein: Run, world: Pretended) -> None:
         (("--set", "Version=v3"), "Version is 'v3'"),
         (("--api", "sfap"), "'sfap' is not one of"),
         (("--secret", "/key", "--credential", "a b"), "'a b' can be no knob"),
+        (("--secret", "/key", "--credential", "Names"), "GLIDEIN_CREDENTIAL_NAMES is the list of"),
+        (("--set", "PollInterval=$(X)"), "a value is one line, not empty, without $"),
+        (("--set", "PollInterval=30\n@facility\nX = 1"), "a value is one line"),
+        (("--set", "PollInterval=("), "the facility does not parse as a ClassAd"),
     ],
 )
 def test_add_refuses(glidein: Run, world: Pretended, more: tuple[str, ...], words: str) -> None:
@@ -144,8 +149,18 @@ def test_add_refuses(glidein: Run, world: Pretended, more: tuple[str, ...], word
 
 def test_add_refuses_a_name_and_a_facility_that_is_there(glidein: Run, nersc: Pretended) -> None:
     assert "is set already" in glidein(*ADD).err
+    alcf = tuple("alcf" if word == "nersc" else word for word in ADD)
+    nersc.knobs["GLIDEIN_CREDENTIAL_KEY"] = "broken"
+    said = glidein(*alcf, "--secret", "/key")
+    assert (said.code, "GLIDEIN_CREDENTIAL_key is set already" in said.err) == (78, True)
     slurm = tuple("slurm" if word == "nersc" else word for word in ADD)
     assert "is a batch type of HTCondor's own" in glidein(*slurm).err
+
+
+def test_check_tells_of_an_offer_at_a_facility(glidein: Run, nersc: Pretended) -> None:
+    nersc.knobs["GLIDEIN_OFFERS"] = '[ A = [ GridResource = "batch nersc" ] ]'
+    told = [one for one in glidein("check", "--json").facts["problems"] if one["attribute"] == "A"]
+    assert [(one["knob"], one["severity"]) for one in told] == [("GLIDEIN_OFFERS", "error")]
 
 
 def left(**changes: Any) -> dict[str, Any]:
@@ -192,6 +207,14 @@ def test_list(glidein: Run, nersc: Pretended) -> None:
         ({"credential_expires_s": NOW_S - 1}, ("has expired", "key, expired")),
         ({"credential_expires_s": NOW_S + 47 * 3600}, ("key, 1 d 23 h",)),
         ({"state": 5, "answered_s": "x", "jobs": [1]}, ("nersc sfapi none active key",)),
+        (
+            {"answered_s": 1e300, "credential_expires_s": float("nan"), "jobs": {"a": 10**30}},
+            ("nersc sfapi none up: active key",),
+        ),
+        (
+            {"answered_s": -1, "wait_until_s": float("inf"), "jobs": {"a": -1, "b": True}},
+            ("nersc sfapi none up: active key",),
+        ),
     ],
 )
 def test_what_list_says(
@@ -242,12 +265,15 @@ def test_a_test_that_goes_well(glidein: Run, nersc: Pretended) -> None:
 
 
 def test_a_test_that_fails(glidein: Run, nersc: Pretended) -> None:
-    nersc.test_lines = [line("login", False, "HTTP 401: look at the key.")]
+    nersc.test_lines = [line("login", False, "HTTP 401: look at the key."), line("clean up")]
     said = glidein("facility", "test", "nersc")
-    assert (said.code, said.out) == (1, "- login         0.5 s  HTTP 401: look at the key.\n")
-    nersc.test_lines = []
-    said = glidein("facility", "test", "nersc")
-    assert (said.code, said.err) == (1, "glidein: glidein-gateway test ended without a word\n")
+    assert (said.code, said.err) == (1, "")
+    assert said.out.splitlines()[0] == "- login         0.5 s  HTTP 401: look at the key."
+    for lines in ([], [line("login")]):
+        nersc.test_lines = lines
+        said = glidein("facility", "test", "nersc")
+        assert (said.code, said.err) == (1, "glidein: the test itself ended before its end\n")
+        assert "works" not in said.out
     said = glidein("facility", "test", "nerc")
     assert (said.code, "did you mean nersc?" in said.err) == (2, True)
 
@@ -262,10 +288,36 @@ def test_the_gateway_s_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for text in ("[1]", '{"sta'):
         file.write_text(text)
         assert gateway.state(settings, "nersc") == {}
+    file.write_text('{"words": "' + "x" * 1_000_000 + '"}')
+    assert gateway.state(settings, "nersc") == {}
+    file.write_text("[" * 100_000)
+    assert gateway.state(settings, "nersc") == {}
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text('{"state": "up"}')
+    file.unlink()
+    file.symlink_to(elsewhere)
+    assert gateway.state(settings, "nersc") == {}
+    file.unlink()
+    os.mkfifo(file)
+    assert gateway.state(settings, "nersc") == {}
     nobody = read_policy({"GLIDEIN_ACCOUNT": "no-such-account"}).settings
     assert gateway.state(nobody, "nersc") == {}
     with pytest.raises(Misconfigured, match="no account no-such-account"):
         list(gateway.lines_of_test(nobody, "", "nersc", 1))
+
+
+@pytest.mark.parametrize(("code", "good"), [(0, True), (1, True), (3, False), ("KILL", False)])
+def test_how_the_program_ended_counts(tmp_path: Path, code: int | str, good: bool) -> None:
+    program = tmp_path / "glidein-gateway"
+    end = f"exit {code}" if isinstance(code, int) else f"kill -{code} $$"
+    program.write_text(f"#!/bin/sh\necho line\n{end}\n")
+    program.chmod(0o755)
+    name = pwd.getpwuid(os.geteuid()).pw_name
+    settings = read_policy({"GLIDEIN_ACCOUNT": name}).settings
+    lines = gateway.lines_of_test(settings, str(tmp_path), "NERSC", 30)
+    assert next(lines) == "line\n"
+    with nullcontext() if good else pytest.raises(GiveUp, match="ended before its end"):
+        assert list(lines) == []
 
 
 def test_the_program_runs_as_this_account_and_is_ended(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ GLIDEIN_REQUESTERS @=end
 @end
 GLIDEIN_OFFERS @=end
 [
-  A = [ GridResource = "batch slurm"; BatchQueue = "q"; WallTime = 600; Memory = 100 ];
+  A = [ GridResource = "batch slurm"; BatchQueue = "q"; WallTime = 600; Memory = 100; GPUs = 4 ];
   B = [];
 ]
 @end
@@ -87,13 +88,14 @@ def refusal(rules: dict[str, Any], job: dict[str, object], present: int = 0) -> 
 
 
 def _evaluated(text: str, schedd: classad2.ClassAd, job: classad2.ClassAd) -> object:
-    return classad2.ExprTree(text.replace("JOB.", "TARGET.")).eval(schedd, job)
+    return classad2.ExprTree(re.sub(r"\bJOB\b", "TARGET", text)).eval(schedd, job)
 
 
 def test_a_requester_s_pilot_within_its_limits_is_taken(rules: dict[str, Any]) -> None:
     assert refusal(rules, PILOT, present=19) == ""
     shape = {"Remote_NodeNumber": 1, "Remote_RequestCpus": 64, "Remote_RequestGPUs": 4}
     assert refusal(rules, PILOT | shape) == ""
+    assert refusal(rules, PILOT | {name: str(number) for name, number in shape.items()}) == ""
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,16 @@ def test_a_requester_s_pilot_within_its_limits_is_taken(rules: dict[str, Any]) -
         ({"CERequirements": "x"}, "may not have CERequirements or Remote_"),
         ({"NodeNumber": 2}, "may ask for 1 nodes, any number of cores"),
         ({"Remote_NodeNumber": 2}, "may ask for 1 nodes"),
-        ({"Remote_RequestCpus": "x"}, "may ask for 1 nodes"),
+        ({"Remote_RequestCpus": "x"}, "may have plain numbers and texts only"),
+        ({"Remote_NodeNumber": "1-100"}, "may have plain numbers and texts only"),
+        ({"Remote_RequestGPUs": "1 --nodes=9"}, "may have plain numbers and texts only"),
+        ({"NodeNumber": "1"}, "may ask for 1 nodes"),
+        ({"GPUNumber": 5}, "any number of cores, 4 GPUs"),
+        ({"Remote_GPUNumber": 1}, "may not have CERequirements or Remote_"),
+        ({"Remote_CERequirements": "x"}, "may not have CERequirements or Remote_"),
+        ({"Remote_StageCmd": True}, "may not have CERequirements or Remote_"),
+        ({"Remote_JobDirectory": "/x"}, "may not have CERequirements or Remote_"),
+        ({"Remote_Iwd": "/x"}, "may not have CERequirements or Remote_"),
         ({"Remote_BatchConstraint": "gpu"}, "BatchReservation and BatchLicenses '', '' and ''."),
         ({"Remote_BatchReservation": "mine"}, "BatchReservation and BatchLicenses '', '' and ''."),
         ({"BatchRuntime": 601}, "600 s and 100 MiB, not for 601 s and 100 MiB."),
@@ -135,6 +146,35 @@ def test_what_a_requester_may_not_have_is_refused_with_a_sentence(
     rules: dict[str, Any], change: dict[str, object], words: str
 ) -> None:
     assert words in refusal(rules, PILOT | change)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Remote_NodeNumber", 'JobStatus is undefined ? "1" : "100"'),
+        ("NodeNumber", "JobStatus is undefined ? 1 : 100"),
+        ("BatchQueue", 'strcat("q", "")'),
+        ("BatchRuntime", "600 + (JobStatus ?: 0)"),
+        ("RequestMemory", "ifThenElse(JobStatus is undefined, 100, 1000)"),
+        ("GridResource", 'JobStatus is undefined ? "batch slurm" : "batch pbs"'),
+        ("Cmd", 'JobStatus is undefined ? "/pilot/glidein.sh" : "/bin/sh"'),
+        ("Remote_Queue", 'JobStatus is undefined ? undefined : "x"'),
+        ("Remote_BatchConstraint", 'JobStatus is undefined ? undefined : "gpu"'),
+        ("Remote_Iwd", "JobStatus"),
+    ],
+)
+def test_what_may_have_another_value_later_is_refused(
+    rules: dict[str, Any], name: str, text: str
+) -> None:
+    job = PILOT | {name: classad2.ExprTree(text)}
+    assert "no expressions, in what this factory checks." in refusal(rules, job)
+    assert refusal(rules, job | {"Owner": "glidein"}) == ""
+
+
+def test_every_attribute_that_is_checked_or_held_must_be_plain(rules: dict[str, Any]) -> None:
+    plain = set(re.findall(r"unparse\((\w+)\)", rules["SUBMIT_REQUIREMENT_GlideinLiteral"]))
+    assert set(rules["PROTECTED_JOB_ATTRS"].split()) - plain == {"JobUniverse"}
+    assert {"RequestMemory", "GlideinEntry"} <= plain
 
 
 def test_the_total_counts_too(rules: dict[str, Any]) -> None:

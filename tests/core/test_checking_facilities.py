@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from condor_plugins.core.checking import cross_checks
-from condor_plugins.core.checking_facilities import usable_name
+from condor_plugins.core.checking_facilities import offers_at_facilities, usable_name
 from condor_plugins.core.configuration import read_policy
 from condor_plugins.core.host_facts import FileFact, Host
 
@@ -170,7 +170,22 @@ def test_the_gahp_is_the_factory_s_matter() -> None:
     assert told(elsewhere, entry={"Factory": '"other"'}) == []
 
 
-@pytest.mark.parametrize("name", ["slurm", "SFAPI", "names", "condenser", "my_site", "a-b", "ü"])
+def test_no_offer_goes_to_a_facility() -> None:
+    offers = """[
+      A = [ GridResource = "batch NERSC" ]; B = [ GridResource = "batch slurm" ]; C = [ ]; D = 3;
+      E = [ GridResource = strcat("batch ", "nersc me@host") ]; F = [ GridResource = 1 ];
+    ]"""
+    found = [*offers_at_facilities({"GLIDEIN_FACILITY_NAMES": "Nersc", "GLIDEIN_OFFERS": offers})]
+    assert [(one.severity, one.attribute) for one in found] == [("error", "A"), ("error", "E")]
+    assert "A goes to facility Nersc, whose gateway and secret serve GLIDEIN_ACC" in found[0].text
+    for nothing in ("", "[ A = ["):
+        assert not list(offers_at_facilities({"GLIDEIN_OFFERS": nothing}))
+
+
+TAKEN = ["batch", "ARC", "ec2", "gce", "azure", "remote", "condor", "blah", "names", "Names"]
+
+
+@pytest.mark.parametrize("name", [*TAKEN, "slurm", "SFAPI", "condenser", "my_site", "a-b", "ü"])
 def test_names_that_are_no_batch_type(name: str) -> None:
     assert usable_name(name)
 

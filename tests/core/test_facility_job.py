@@ -65,6 +65,13 @@ def test_attributes_of_the_job_itself_go_with_it() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["RequestDisk", "HostNumber", "JobBatchName"])
+def test_what_is_near_a_known_one_by_chance_is_only_told(name: str) -> None:
+    (found,) = wrong_submit(entry(**AT, submit=record(**{name: 1})))
+    assert (found.severity, "did you mean" in found.text) == ("warning", False)
+    assert facility_attributes(entry(**AT, submit=record(**{name: 1})))[name] == "1"
+
+
 @pytest.mark.parametrize("name", [one for one in KNOWN if one.startswith("Batch")])
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_text_that_blahpd_dies_of_is_not_submitted(name: str, text: str) -> None:

@@ -82,6 +82,9 @@ def test_a_requester_gets_what_it_may_have_and_is_told_why_no_more(second: Pool)
         },
         "not 'debug', ''": {"batch_queue": "debug"},
         "Remote_ attributes": {"MY.Remote_Queue": '"debug"'},
+        "no expressions, in what this factory checks": {
+            "MY.Remote_NodeNumber": 'JobStatus is undefined ? "100" : "1"'
+        },
         "may ask for 1800 s and 16000 MiB, not for 9000 s": {"batch_runtime": "9000"},
         "max_idle 3, max_materialize 1, 0 in the queue; its limits are 2 waiting and 3 in all.": {
             "max_idle": "3"

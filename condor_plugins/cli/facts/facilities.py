@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeGuard
 
 from condor_plugins.cli.times import lasting, stamp
 from condor_plugins.cli.world import World
@@ -12,6 +12,7 @@ from condor_plugins.core.policy import FacilityAd, Policy
 
 _FACES = {"glidein_gahp": "resident", "blahp_gahp": "helpers", "": "none"}
 _WARN_S, _URGENT_S = 12 * 3600, 2 * 3600
+_LARGEST = 32_503_680_000  # the year 3000, in UNIX seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,20 @@ def _text(told: Mapping[str, Any], name: str) -> str:
 
 def _number(told: Mapping[str, Any], name: str) -> float:
     found = told.get(name, 0)
-    return float(found) if isinstance(found, int | float) else 0.0
+    return float(found) if _is_sane(found) else 0.0
 
 
 def _counts(found: object) -> dict[str, int]:
     if not isinstance(found, dict):
         return {}
-    return {str(phase): count for phase, count in found.items() if isinstance(count, int) and count}
+    return {
+        str(phase): int(count) for phase, count in found.items() if _is_sane(count) and int(count)
+    }
+
+
+def _is_sane(found: object) -> TypeGuard[int | float]:
+    """A number that a time or a count can be: infinity, NaN and what is absurd are none."""
+    return isinstance(found, int | float) and not isinstance(found, bool) and 0 <= found <= _LARGEST
 
 
 def state_in_words(one: FacilityFacts, now_s: float) -> str:
