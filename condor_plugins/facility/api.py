@@ -5,7 +5,7 @@ import re
 from typing import Unpack
 
 from condor_plugins.facility.tokens import Tokens
-from condor_plugins.facility.values import NoNews, Rejected
+from condor_plugins.facility.values import NoAccess, NoNews
 from condor_plugins.facility.web import How, NotTaken, Reply, Web, origin_of
 
 # RFC 6750; anything else could end the header line, and http.client would quote it in its error.
@@ -29,7 +29,7 @@ class Api:
         """The unchecked answer. After 401 or 403 it is asked once more with a fresh token.
 
         That is safe for every request: a refused credential means it was not taken. The token goes
-        to the origin of the base only. Raises NoNews; without a token NotTaken or Rejected, for
+        to the origin of the base only. Raises NoNews; without a token NotTaken or NoAccess, for
         then nothing was asked.
         """
         url = (how.pop("base", "") or self._base).rstrip("/") + "/" + path.removeprefix("/")
@@ -58,7 +58,7 @@ def _plain(how: ApiHow) -> How:
 
 def _with(how: ApiHow, token: str) -> How:
     if not BEARER.fullmatch(token):
-        raise Rejected("the token holds characters that no token has")
+        raise NoAccess("the token holds characters that no token has")
     headers = dict(how.get("headers") or {}) | {"Authorization": f"Bearer {token}"}
     asked = _plain(how)
     asked["headers"] = headers

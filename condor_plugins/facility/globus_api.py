@@ -10,11 +10,12 @@ from urllib.parse import quote
 
 from condor_plugins.facility.api import Api
 from condor_plugins.facility.globus_functions import Function
-from condor_plugins.facility.globus_login import NoAccess, globus_tokens
+from condor_plugins.facility.globus_login import globus_tokens
 from condor_plugins.facility.globus_payload import SERIALIZERS, arguments, code, result
-from condor_plugins.facility.kept import Kept
-from condor_plugins.facility.reply import Reply, one_line
-from condor_plugins.facility.values import Facility, NoNews, Rejected
+from condor_plugins.facility.kept import Kept, login_mark
+from condor_plugins.facility.reply import NotTaken, Reply, one_line
+from condor_plugins.facility.values import Facility, NoAccess, NoNews, NotSent, Refused, Rejected
+from condor_plugins.facility.verdict import unsuccessful
 from condor_plugins.facility.web import Web
 
 BASE = "https://compute.api.globus.org"
@@ -40,11 +41,15 @@ class Waiting(NoNews):
         self.task = task
 
 
+class TooMuch(Rejected):
+    """More than the service takes in one request; nothing was carried out."""
+
+
 class GlobusApi:
     """For one endpoint with its login; uuids of functions are kept in `state_dir`."""
 
     def __init__(self, facility: Facility, state_dir: Path) -> None:
-        self._base = facility.url or BASE
+        self._facility = facility
         self.endpoint = facility.options.get("Endpoint", "")
         self.control = facility.options.get("ControlEndpoint", "") or self.endpoint
         if not self.endpoint:
@@ -53,22 +58,38 @@ class GlobusApi:
         self._timeout_s = facility.timeout_s
         web = Web(facility.timeout_s)
         self.tokens = globus_tokens(facility, web, state_dir)
-        self._api = Api(web, self._base, self.tokens)
+        self._api = Api(web, facility.url or BASE, self.tokens)
         self._kept = Kept(state_dir / "globus-functions.json")
 
     def function(self, function: Function) -> str:
-        """Its uuid; registered once for this source and service."""
-        key = f"{function.digest()} {self._base}"
+        """Its uuid; registered once for this source, service and client.
+
+        Raises NotTaken or NoAccess: without it nothing can be asked for.
+        """
+        key = self._key(function)
         known = self._kept.get(key)
         if known:
             return known
+        try:
+            found = self._registered(function)
+        except (NotTaken, NoAccess):
+            raise
+        except (NoNews, Rejected) as err:
+            wait_s = getattr(err, "retry_after_s", 0.0)
+            raise NotTaken(f"function {function.name}: {err}", wait_s) from err
+        self._kept.put(key, found)
+        return found
+
+    def _key(self, function: Function) -> str:
+        return f"{function.digest()} {login_mark(self._facility)}"
+
+    def _registered(self, function: Function) -> str:
         # Registering twice makes two uuids of the same thing, which hurts nobody.
         asked = {"function_name": function.name, "function_code": code(function)}
         reply = self._post("v3/functions", {**asked, "serialized": True, "meta": {}})
-        found = str(_object(_checked(reply)).get("function_uuid") or "")
+        found = str(_object(reply.check()).get("function_uuid") or "")
         if not found:
             raise NoNews("the service names no function")
-        self._kept.put(key, found)
         return found
 
     def start(
@@ -82,9 +103,9 @@ class GlobusApi:
         reply = self._submitted(endpoint, function, payloads, group)
         if reply.status == 404 and "function" in reply.words().lower():
             # The service has forgotten the function, and has carried out nothing.
-            self._kept.put(f"{function.digest()} {self._base}", "")
+            self._kept.put(self._key(function), "")
             reply = self._submitted(endpoint, function, payloads, group)
-        tasks = _object(_checked(reply)).get("tasks")
+        tasks = _object(_taken(reply)).get("tasks")
         listed = next(iter(tasks.values()), None) if isinstance(tasks, dict) else None
         if not isinstance(listed, list) or len(listed) != len(payloads):
             raise NoNews("the answer does not name the tasks")
@@ -132,7 +153,7 @@ class GlobusApi:
         found: dict[str, Task] = {}
         for start in range(0, len(todo), AT_ONCE):
             some = todo[start : start + AT_ONCE]
-            said = _object(_checked(self._post("v2/batch_status", {"task_ids": some})))
+            said = _object(self._post("v2/batch_status", {"task_ids": some}).check())
             rows = said.get("results")
             if not isinstance(rows, dict):
                 raise NoNews("the answer holds no tasks")
@@ -142,9 +163,9 @@ class GlobusApi:
     def group(self, group: str) -> list[str]:
         """Ids of the tasks of a group; none if the service does not know it."""
         reply = self._api.ask("GET", f"v2/taskgroup/{quote(group, safe='')}")
-        if reply.status == 404:
+        if reply.status == 404 and reply.is_own():
             return []
-        tasks = _object(_checked(reply)).get("tasks")
+        tasks = _object(reply.check()).get("tasks")
         if not isinstance(tasks, list):
             raise NoNews("the answer holds no tasks")
         return [str(one["id"]) for one in tasks if isinstance(one, dict) and one.get("id")]
@@ -152,7 +173,7 @@ class GlobusApi:
     def endpoint_status(self) -> str:
         """online, offline or another word of the service."""
         reply = self._api.ask("GET", f"v2/endpoints/{quote(self.endpoint, safe='')}/status")
-        return one_line(str(_object(_checked(reply)).get("status") or "unknown"), 60)
+        return one_line(str(_object(reply.check()).get("status") or "unknown"), 60)
 
     def _post(self, path: str, body: Any, repeat: bool = True) -> Reply:
         content = json.dumps(body).encode("ascii")
@@ -174,10 +195,16 @@ def last_line(trace: str) -> str:
     return one_line(lines[-1]) if lines else "no reason given"
 
 
-def _checked(reply: Reply) -> Reply:
-    if reply.status in {401, 403, 404}:
-        raise NoAccess(f"HTTP {reply.status} {reply.words()}".rstrip())
-    return reply.check()
+def _taken(reply: Reply) -> Reply:
+    """Of a submit. NotTaken: no task is to blame, even where the endpoint is unknown."""
+    if 200 <= reply.status < 300 or reply.status in {401, 403}:
+        return reply.check()
+    found = unsuccessful("", reply)
+    if isinstance(found, NotSent) or reply.status == 404:
+        raise NotTaken(found.reason, reply.retry_after_s())
+    if isinstance(found, Refused):
+        raise (TooMuch if reply.status == 413 else Rejected)(found.reason)
+    raise NoNews(found.reason, reply.retry_after_s())
 
 
 def _object(reply: Reply) -> dict[str, Any]:

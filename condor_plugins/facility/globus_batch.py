@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from condor_plugins.facility import globus_functions
-from condor_plugins.facility.globus_api import GlobusApi, Waiting
-from condor_plugins.facility.globus_login import NoAccess
+from condor_plugins.facility.globus_api import GlobusApi, TooMuch, Waiting
 from condor_plugins.facility.kept import Kept
 from condor_plugins.facility.reply import NotTaken, one_line
 from condor_plugins.facility.sfapi_rows import by_id, by_name, jobs_of
 from condor_plugins.facility.sfapi_script import WrongValue, with_directives
+from condor_plugins.facility.sfapi_tasks import DOUBTFUL, PASSING
 from condor_plugins.facility.values import (
     IDLE,
     Accepted,
     Facility,
+    NoAccess,
     NoNews,
     NotSent,
     Outcome,
@@ -73,12 +74,6 @@ class BatchMode:
         question = {"op": "submit", "root": root, "jobs": list(asked)}
         hint = ""
         try:
-            self._api.function(function)
-        except NoNews as err:
-            return [NotSent(name, err.reason, err.retry_after_s) for name in names]
-        except Rejected as err:
-            return self._said_no(names, err)
-        try:
             task = self._api.start(self._api.control, function, [question])[0]
             hint = f"task:{task}"
             items = _items(self._api.collect(task, self._facility.timeout_s))
@@ -87,6 +82,9 @@ class BatchMode:
                 return [NotSent(name, err.reason, err.retry_after_s) for name in names]
             return [Unclear(name, err.reason, hint) for name in names]
         except Rejected as err:
+            if isinstance(err, TooMuch) and not hint and len(asked) > 1:
+                middle = len(asked) // 2
+                return self._submitted(asked[:middle]) + self._submitted(asked[middle:])
             return self._said_no(names, err, hint)
         return [outcome_of(name, items.get(name), hint) for name in names]
 
@@ -179,12 +177,13 @@ def options(job: Submission, queue_option: str) -> list[str]:
 def outcome_of(name: str, item: Any, hint: str) -> Outcome:
     """One entry of the submit task's answer."""
     said = item if isinstance(item, dict) else {}
-    number, words = str(said.get("id") or ""), one_line(str(said.get("error") or "no answer"))
+    number, whole = str(said.get("id") or ""), str(said.get("error") or "no answer")
+    words = one_line(whole)
     if number.isdigit():
         return Accepted(name, number)
-    if said.get("sure") is not True:
+    if said.get("sure") is not True or DOUBTFUL.search(whole):
         return Unclear(name, words, hint)
-    if "Unable to contact" in words or "Connection refused" in words:
+    if said.get("passing") is True or PASSING.search(whole):
         return NotSent(name, words)
     return Refused(name, words)
 

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
+from condor_plugins.facility.kept import login_mark
 from condor_plugins.facility.tokens import Token, TokenCache
-from condor_plugins.facility.values import Facility, NoNews, Rejected
+from condor_plugins.facility.values import Facility, NoAccess, NoNews, Rejected
 from condor_plugins.facility.web import Web
 
 TOKEN_URL = "https://auth.globus.org/v2/oauth2/token"  # noqa: S105 - an address
@@ -16,13 +17,13 @@ SCOPE = "https://auth.globus.org/scopes/facd7ccc-c5f4-42aa-916b-a0e270e2c2a9/all
 SHORT_S = 600.0
 
 
-class NoAccess(Rejected):
-    """The credential or the endpoint is refused: true for all jobs, and no job is to blame."""
-
-
 def globus_tokens(facility: Facility, web: Web, state_dir: Path) -> TokenCache:
     """Tokens of the facility's client, kept in `state_dir`."""
-    return TokenCache(state_dir / "globus-token", lambda: _fetched(facility, web))
+    return TokenCache(
+        lambda: state_dir / f"globus-token-{login_mark(facility)}",
+        lambda: _fetched(facility, web),
+        longest_s=2 * facility.timeout_s,
+    )
 
 
 def _fetched(facility: Facility, web: Web) -> Token:

@@ -22,6 +22,9 @@ PROBLEMS = (
 # What the commands get of the endpoint's environment: neither its Python nor a job around it.
 KEPT = ("HOME", "USER", "LOGNAME", "PATH", "SHELL", "LANG", "TZ", "SLURM_CONF")
 COMMAND_S = 60.0
+# Words of sbatch: what the controller may have heard, and what it did not.
+DOUBTFUL = r"timed out|zero bytes|communication|connection (?:reset|closed)|broken pipe"
+PASSING = r"unable to contact|temporarily|try again|not responding|standby|connection refused"
 NOTE_S = 14 * 86400.0
 FIELDS = ("jobid", "name", "state", "time", "start_time", "nodelist", "reason")
 SQUEUE = "%i|%j|%T|%M|%S|%N|%r"
@@ -47,7 +50,7 @@ def slurm(asked: "dict[str, Any]") -> "dict[str, Any]":
 
 
 def submit(asked: "dict[str, Any]") -> "dict[str, Any]":
-    """items by name: {"id"} or {"error", "sure"}; sure: no job was made.
+    """items by name: {"id"} or {"error", "sure", "passing"}; sure: no job was made.
 
     A note per name, under a lock, and a look into the queue keep a repeated task from submitting
     again; a note left by cancel keeps a late one from submitting at all.
@@ -69,8 +72,11 @@ def submit_one(job: "dict[str, Any]", notes: Any, known: "dict[str, str]") -> "d
             code, out, err = command(["sbatch", "--parsable", *job["options"]], script)
             number = out.strip().partition(";")[0]
             if code or not number.isdigit():
-                unclear = code in {0, 124} or "timed out" in err
-                return {"error": err or "sbatch names no job", "sure": not unclear}
+                # Not there, or the controller did not hear it; killed, or it may have heard.
+                unclear = code in {0, 124} or code < 0 or re.search(DOUBTFUL, err, re.I)
+                passing = code == 127 or re.search(PASSING, err, re.I)
+                told = {"error": err[:1000], "sure": not unclear}
+                return dict(told, passing=bool(passing and not unclear))
         notes.write(job["name"], number)
         return {"id": number}
     except PROBLEMS as err:
@@ -104,13 +110,13 @@ def history(ids: "list[str]", names: "list[str]") -> "tuple[list[dict[str, str]]
         code, out, err = command([*argv, option])
         # Without accounting the queue is all there is to know; a failure is another thing.
         if code and code != 127 and "accounting storage is disabled" not in err:
-            unsure = "sacct: " + err
+            unsure = "sacct: " + err[:1000]
         rows += [] if code else table(out, ("jobid", *SACCT[1:]))
     told = {row["jobid"] for row in rows}
     for number in [number for number in ids if number not in told]:
         code, out, err = command(["scontrol", "--oneliner", "show", "job", number])
         if code and "Invalid job id" not in err:
-            unsure = unsure or "scontrol: " + err
+            unsure = unsure or "scontrol: " + err[:1000]
         found_here = dict(re.findall(r"(?:^|\s)([A-Za-z]+)=(\S*)", out))
         row = {SCONTROL[key]: text for key, text in found_here.items() if key in SCONTROL}
         rows += [row] if not code and row.get("jobid") == number else []
@@ -132,7 +138,7 @@ def cancel_one(job: "dict[str, Any]", notes: Any, known: "dict[str, str]") -> st
             return ""
         code, _, err = command(["scancel", number])
         over = "Invalid job id" in err or "already completing or completed" in err
-        return (err or "scancel failed") if code and not over else ""
+        return err[:1000] if code and not over else ""
     except PROBLEMS as err:
         return words(err)
 
@@ -208,7 +214,7 @@ def command(argv: "list[str]", given: bytes = b"") -> "tuple[int, str, str]":
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
         return 124, "", f"{argv[0]} timed out"
-    said = " ".join(err.decode("utf-8", "replace").split())[:1000]
+    said = " ".join(err.decode("utf-8", "replace").split())
     return child.returncode, out.decode("utf-8", "replace"), said or f"exit {child.returncode}"
 
 

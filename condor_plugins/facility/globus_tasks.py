@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from condor_plugins.facility import globus_functions
-from condor_plugins.facility.globus_api import GlobusApi, Task, last_line
+from condor_plugins.facility.globus_api import GlobusApi, Task, TooMuch, last_line
 from condor_plugins.facility.globus_groups import Groups, Place
-from condor_plugins.facility.globus_login import NoAccess
 from condor_plugins.facility.globus_payload import arguments, result
 from condor_plugins.facility.reply import NotTaken, one_line
 from condor_plugins.facility.values import (
@@ -20,6 +19,7 @@ from condor_plugins.facility.values import (
     RUNNING,
     Accepted,
     Facility,
+    NoAccess,
     NoNews,
     NotSent,
     Outcome,
@@ -81,10 +81,8 @@ class TaskMode:
             # Nothing has gone out before these two are done.
             self._api.function(function)
             self._groups.note(group, names)
-        except (NoNews, NoAccess, OSError) as err:
+        except (NoNews, Rejected, OSError) as err:
             return [NotSent(name, str(err), getattr(err, "retry_after_s", 0.0)) for name in names]
-        except Rejected as err:
-            return [Refused(name, str(err)) for name in names]
         try:
             ids = self._api.start(self._api.endpoint, function, list(bunch.values()), group)
         except (NotTaken, NoAccess) as err:
@@ -94,6 +92,8 @@ class TaskMode:
                 Unclear(name, err.reason, Place(group, at).hint()) for at, name in enumerate(names)
             ]
         except Rejected as err:
+            if isinstance(err, TooMuch) and len(names) > 1:
+                return [one for half in _halves(bunch) for one in self._submitted(half)]
             return [Refused(name, str(err)) for name in names]
         return [Accepted(name, task) for name, task in zip(names, ids, strict=True)]
 
@@ -149,6 +149,12 @@ class TaskMode:
             chosen[name] = own if own in free else free[0]
             free.remove(chosen[name])
         return {name: job_of(name, seen[one]) for name, one in chosen.items()}
+
+
+def _halves(bunch: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    rows = list(bunch.items())
+    middle = len(rows) // 2
+    yield from (dict(rows[:middle]), dict(rows[middle:]))
 
 
 def asked_of(job: Submission, facility: Facility) -> dict[str, str]:

@@ -26,6 +26,7 @@ from condor_plugins.facility.values import (
     CredentialState,
     Facility,
     Health,
+    NoAccess,
     NoNews,
     NotSent,
     Outcome,
@@ -94,6 +95,8 @@ class Iri:
             return ""
         try:
             reply.check()
+        except NoAccess:  # true for every job
+            raise
         except Rejected as err:
             return str(err)
         return ""
@@ -153,7 +156,7 @@ class Iri:
         """Seconds left of the token from outside; 0 where it does not tell its end."""
         end_s = end_of(self._api.tokens.token())
         if end_s and end_s <= time.time():
-            raise Rejected(f"the token in {self._facility.secret} has ended")
+            raise NoAccess(f"the token in {self._facility.secret} has ended")
         return max(end_s - time.time(), 0.0) if end_s else 0.0
 
 

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from condor_plugins.facility.api import Api
 from condor_plugins.facility.kept import Kept
-from condor_plugins.facility.reply import Reply
-from condor_plugins.facility.values import Facility, Rejected
+from condor_plugins.facility.reply import NotTaken, Reply
+from condor_plugins.facility.values import Facility, NoAccess, NoNews, Rejected
 from condor_plugins.facility.web import How, Web
 
 # A 404 may mean that resource ids changed, as they did at NERSC; more often it means the job.
@@ -28,13 +28,13 @@ class FileToken:
         self._path = path
 
     def token(self) -> str:
-        """Rejected without a readable file; a person or a cron job has to put it there."""
+        """NoAccess without a readable file; a person or a cron job has to put it there."""
         try:
             with open(self._path, encoding="ascii") as stream:
                 return stream.read(65536).strip()
         except (OSError, ValueError) as err:
             words = getattr(err, "strerror", None) or "is no text"
-            raise Rejected(f"credential {self._path}: {words}") from err
+            raise NoAccess(f"credential {self._path}: {words}") from err
 
     def drop(self, value: str) -> None:
         """Nothing to forget: it is read again."""
@@ -72,13 +72,21 @@ class IriApi:
         with self._lock:
             self._version = self._version or self._kept.get(f"version {self._root}")
             if not self._version:
-                reply = self._api.ask("GET", "api/v2/openapi.json")
-                self._version = "2" if reply.status == 200 else "1"
-                if reply.status >= 500 or reply.status == 429:
-                    self._version = ""
-                    reply.check()
+                self._version = self._probed()
                 self._kept.put(f"version {self._root}", self._version)
             return self._version
+
+    def _probed(self) -> str:
+        """Nothing but a plain answer counts, for what is found is kept."""
+        reply = self._api.ask("GET", "api/v2/openapi.json")
+        if reply.status == 200:
+            return "2"
+        if reply.status == 404:
+            reply = self._api.ask("GET", "api/v1/facility")
+            if reply.status == 200:
+                return "1"
+        said = f"HTTP {reply.status} {reply.words()}".rstrip()
+        raise NoNews(f"neither version 1 nor 2 answers: {said}", reply.retry_after_s())
 
     def ask(self, method: str, path: str, **how: Unpack[How]) -> Reply:
         """`path` below the version's base. The answer with any status; NoNews, Rejected."""
@@ -94,7 +102,13 @@ class IriApi:
         reply = self.ask(method, path.replace("{}", quote(used, safe=""), 1), **how)
         if reply.status != 404:
             return reply
-        now = self._looked_again(kind)
+        try:
+            now = self._looked_again(kind)
+        except NoAccess:
+            raise
+        except (NoNews, Rejected) as err:
+            # The 404 then tells nothing of what was asked for, and nothing was carried out.
+            raise NotTaken(f"HTTP 404, and {kind} cannot be looked up: {err}") from err
         if now in {"", used}:
             return reply
         return self.ask(method, path.replace("{}", quote(now, safe=""), 1), **how)
@@ -134,7 +148,7 @@ class IriApi:
     def _listed(self, method: str, path: str) -> list[dict[str, Any]]:
         """Rows of a list; none where this facility does not serve it."""
         reply = self.ask(method, path)
-        if reply.status in {404, 405, 501}:
+        if reply.status == 501 or (reply.status in {404, 405} and reply.is_own()):
             return []
         listed = reply.check().json()
         return [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []

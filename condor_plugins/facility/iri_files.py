@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from condor_plugins.facility.iri_api import STORAGE, IriApi, body
 from condor_plugins.facility.paths import ours
-from condor_plugins.facility.reply import Reply, one_line
+from condor_plugins.facility.reply import FRONT, Reply, one_line
 from condor_plugins.facility.values import Facility, NoNews, Rejected
 from condor_plugins.facility.web import How
 
@@ -146,7 +146,7 @@ class Files:
     def _asked(self, method: str, verb: str, **how: Unpack[How]) -> str:
         """The task's id. Each of our operations may be carried out twice without harm."""
         reply = self._api.at(STORAGE, method, f"filesystem/{verb}/{{}}", **how)
-        if reply.status in {400, 403, 404, 405, 413, 422, 501}:
+        if reply.status in {400, 413, 422, 501} or (reply.status in FRONT and reply.is_own()):
             raise TaskFailed(reply.words() or f"HTTP {reply.status}")
         said = reply.check().json()
         task = said.get("task_id") if isinstance(said, dict) else None

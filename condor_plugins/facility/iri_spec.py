@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from condor_plugins.facility.sfapi_script import FEATURES, LIST, WORD, WrongValue, checked
 from condor_plugins.facility.values import Facility, Rejected, Resources, Submission
 
 # One word of a command line is at most 128 KiB on Linux.
@@ -72,6 +73,10 @@ def _resources(wanted: Resources) -> dict[str, int]:
 
 
 def _attributes(wanted: Resources, options: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        _check(wanted, options)
+    except WrongValue as err:
+        raise Rejected(str(err)) from err
     custom = _pairs("BatchExtraSubmitArgs", wanted.extra) | {
         "constraint": wanted.constraint,
         "licenses": wanted.licenses,
@@ -85,6 +90,21 @@ def _attributes(wanted: Resources, options: Mapping[str, str]) -> dict[str, Any]
         "custom_attributes": {name: value for name, value in custom.items() if value},
     }
     return {name: value for name, value in asked.items() if value}
+
+
+def _check(wanted: Resources, options: Mapping[str, str]) -> None:
+    """What a facility may put into a script of its own must not become more than a value."""
+    texts = (
+        ("queue", wanted.queue, WORD),
+        ("project", wanted.project, WORD),
+        ("constraint", wanted.constraint, FEATURES),
+        ("reservation", wanted.reservation, LIST),
+        ("licenses", wanted.licenses, LIST),
+        ("Filesystems", options.get("Filesystems", ""), LIST),
+    )
+    for attribute, value, good in texts:
+        if value:
+            checked(attribute, value, good)
 
 
 def _pairs(where: str, text: str) -> dict[str, str]:

@@ -144,5 +144,6 @@ class States:
 
 
 def is_unknown(reply: Reply) -> bool:
-    """A job that is not there: 404, and at ALCF 400 with a sentence."""
-    return reply.status == 404 or (reply.status == 400 and "not found" in reply.words().lower())
+    """A job that is not there: the API's own 404, and at ALCF 400 with a sentence."""
+    absent = reply.status == 404 or "not found" in reply.words().lower()
+    return reply.status in {400, 404} and absent and reply.is_own()

@@ -20,12 +20,12 @@ from condor_plugins.facility.values import (
     Submission,
     Unclear,
 )
+from condor_plugins.facility.verdict import unsuccessful
 from condor_plugins.facility.web import How
 
 # The service's own lock on a key in flight tells to come back after this long.
 IN_FLIGHT_S = 2.0
 TRIES = 3
-NAMES_ITSELF = ("application/problem+json", "application/json")
 
 
 class Submitter:
@@ -99,17 +99,10 @@ def outcome_of(name: str, reply: Reply) -> Outcome:
     words = _words(reply)
     if 200 <= reply.status < 300:
         return _taken(name, reply)
-    if reply.status in {401, 403}:
-        # The credential ran out: true for all jobs, and nobody's job is wrong.
-        return NotSent(name, words)
-    if reply.status == 429 or (reply.status == 503 and _from_the_service(reply)):
-        return NotSent(name, words, reply.retry_after_s())
     if reply.status == 422 and "idempot" in words.lower():
         # This name was sent before with another body: that job exists.
         return Unclear(name, words)
-    if reply.status in {408, 409, 425} or (reply.status >= 500 and reply.status != 501):
-        return Unclear(name, words)
-    return Refused(name, words)
+    return unsuccessful(name, reply, words)
 
 
 def _taken(name: str, reply: Reply) -> Outcome:
@@ -118,11 +111,6 @@ def _taken(name: str, reply: Reply) -> Outcome:
     except NoNews as err:
         return Unclear(name, err.reason)
     return Accepted(name, found) if found else Unclear(name, "the answer names no usable job id")
-
-
-def _from_the_service(reply: Reply) -> bool:
-    """Its own 503 is maintenance; a gateway's may come after the request went through."""
-    return reply.headers.get("content-type", "").partition(";")[0].strip() in NAMES_ITSELF
 
 
 def _words(reply: Reply) -> str:

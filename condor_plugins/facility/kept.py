@@ -1,10 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a service told once and need not be asked by the next process: a small JSON file."""
 
+import hashlib
 import json
 import os
 import tempfile
 from pathlib import Path
+
+from condor_plugins.facility.values import Facility
+
+
+def login_mark(facility: Facility) -> str:
+    """Changes with all that a token, an account or a client's own things depend on.
+
+    The time of the secret's file is part of it: a new secret may belong to another account.
+    """
+    try:
+        changed = str(os.stat(facility.secret).st_mtime_ns)
+    except OSError:
+        changed = "never"
+    scope = facility.options.get("Scope", "")
+    told = (facility.url, facility.token_url, facility.client_id, scope, facility.secret, changed)
+    return hashlib.sha256(json.dumps(told).encode("ascii")).hexdigest()[:20]
 
 
 class Kept:

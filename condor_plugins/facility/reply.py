@@ -9,12 +9,15 @@ from http import HTTPStatus
 from time import time
 from typing import Any, NamedTuple
 
-from condor_plugins.facility.values import NoNews, Rejected
+from condor_plugins.facility.values import NoAccess, NoNews, Rejected
 
 MOST_WORDS = 300
 LONGEST_WAIT_S = 86400.0
 PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 # Where services put their sentence: SFAPI, problem+json, Globus, OAuth 2.
+OWN = ("detail", "title", "reason")
+# From what stands in front of an API as well as from itself.
+FRONT = {404, 405, 407, 421}
 SPEAKING = ("detail", "reason", "error_description", "error", "title", "message", "msg")
 
 
@@ -42,11 +45,27 @@ class Reply(NamedTuple):
 
     def words(self) -> str:
         """What the body says of a failure, in one line."""
+        return one_line(self._said())
+
+    def _said(self) -> str:
         try:
-            said = _sentence(json.loads(self.body))
+            return _sentence(json.loads(self.body))
         except (ValueError, RecursionError):
-            said = re.sub(r"<[^>]*>", " ", self.body[:4000].decode(errors="replace"))
-        return one_line(said)
+            return re.sub(r"<[^>]*>", " ", self.body[:4000].decode(errors="replace"))
+
+    def is_own(self) -> bool:
+        """Whether the API itself speaks: an object that tells what is wrong."""
+        try:
+            found = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(found, dict) and any(found.get(name) for name in OWN)
+
+    def is_closed(self) -> bool:
+        """A 503 of the service itself; a gateway's may come after the request went through."""
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        own = kind == "application/problem+json"
+        return self.status == 503 and (own or "maintenance" in self._said().lower())
 
     def retry_after_s(self) -> float:
         """Seconds that the service asks us to wait; 0 if it does not."""
@@ -60,15 +79,16 @@ class Reply(NamedTuple):
         return min(max(wait_s, 0.0), LONGEST_WAIT_S)
 
     def check(self) -> "Reply":
-        """This reply if it is a success; raises NotTaken, NoNews or Rejected if not."""
+        """This reply if it is a success; raises NotTaken, NoNews, NoAccess or Rejected if not."""
         if 200 <= self.status < 300:
             return self
         said = f"HTTP {self.status} {self.words()}".rstrip()
-        if self.status in PASSING or self.status >= 500:
+        foreign = self.status in FRONT and not self.is_own()
+        if foreign or self.status in PASSING or not 400 <= self.status < 500:
             kind = NotTaken if self.status == HTTPStatus.TOO_MANY_REQUESTS else NoNews
-            closed = self.status == 503 and "maintenance" in said.lower()
+            closed = self.status == 503 and "maintenance" in self._said().lower()
             raise kind(said, self.retry_after_s(), closed)
-        raise Rejected(said)
+        raise (NoAccess if self.status in {401, 403} else Rejected)(said)
 
 
 def one_line(text: str, most: int = MOST_WORDS) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from condor_plugins.facility.api import Api
-from condor_plugins.facility.kept import Kept
+from condor_plugins.facility.kept import Kept, login_mark
 from condor_plugins.facility.sfapi_files import Files
 from condor_plugins.facility.sfapi_login import client_of, fetched
 from condor_plugins.facility.sfapi_queue import Queue
@@ -33,6 +33,7 @@ from condor_plugins.facility.values import (
     CredentialState,
     Facility,
     Health,
+    NoAccess,
     NoNews,
     NotSent,
     Outcome,
@@ -43,6 +44,7 @@ from condor_plugins.facility.values import (
     Unclear,
     Wanted,
 )
+from condor_plugins.facility.verdict import unsuccessful
 from condor_plugins.facility.web import NotTaken, Reply, Web, one_line
 
 BASE = "https://api.nersc.gov/api/v1.2"
@@ -61,7 +63,11 @@ class Sfapi:
         self._facility = facility
         web = Web(facility.timeout_s, AT_ONCE)
         base = facility.url or BASE
-        self._tokens = TokenCache(state_dir / "sfapi-token", lambda: fetched(web, facility))
+        self._tokens = TokenCache(
+            lambda: state_dir / f"sfapi-token-{login_mark(facility)}",
+            lambda: fetched(web, facility),
+            longest_s=2 * facility.timeout_s,
+        )
         self._api = Api(web, base, self._tokens)
         self._public = Api(web, base, None)
         self._tasks = Tasks(self._api, facility.machine, facility.timeout_s)
@@ -144,8 +150,8 @@ class Sfapi:
             return NotSent(job.name, str(err))
 
     def _submitted(self, name: str, reply: Reply) -> Outcome:
-        if 400 <= reply.status < 500 and reply.status not in {401, 403, 408, 425, 429}:
-            return Refused(name, f"HTTP {reply.status} {reply.words()}".rstrip())
+        if not 200 <= reply.status < 300:
+            return unsuccessful(name, reply)
         said = told(reply)
         task, words = said.get("task_id"), error_of(said)
         hint = task if isinstance(task, str) and TASK_ID.fullmatch(task) else ""
@@ -170,9 +176,11 @@ class Sfapi:
             words = error_of(told(reply))
         except NoNews as err:
             return err
+        except NoAccess:  # true for every job
+            raise
         except Rejected as err:
             words = str(err)
-        return "" if OVER.search(words) else words
+        return "" if OVER.search(words) else one_line(words)
 
 
 def _allocation(row: Any) -> Allocation | None:

@@ -14,9 +14,10 @@ from condor_plugins.facility.api import Api
 from condor_plugins.facility.paths import ours
 from condor_plugins.facility.sfapi_tasks import Tasks, error_of, path_of, told
 from condor_plugins.facility.values import Facility, NoNews, Rejected
-from condor_plugins.facility.web import TooLarge
+from condor_plugins.facility.web import TooLarge, one_line
 
 MISSING = re.compile(r"no such file|not found|does not exist|cannot access", re.I)
+ABSENT = re.compile(r"no such file or directory|file not found|file does not exist", re.I)
 LARGE = re.compile(r"too (?:large|big)|size|limit", re.I)
 # What only a person can change.
 FOR_GOOD = re.compile(r"permission denied|quota|read-only|not permitted|not a directory", re.I)
@@ -50,12 +51,14 @@ class Files:
         asked = path_of("utilities", "download", self._machine, file=ours(path, self._facility))
         try:
             reply = self._api.ask("GET", asked, query=[("binary", "true")])
-            if reply.status == 404:
+            if reply.status == 404 and reply.is_own():
                 return None
             said = told(reply)
         except TooLarge:
             return self._tail(path, most_bytes)
         words = error_of(said)
+        if words and str(said.get("status")).upper() == "ERROR" and ABSENT.search(words):
+            return None
         if words:
             return self._without(path, words, most_bytes)
         content = _decoded(said.get("file"), bool(said.get("is_binary")))
@@ -99,12 +102,10 @@ class Files:
         kind = f"multipart/form-data; boundary={mark}"
         return error_of(told(self._api.ask("PUT", asked, body=body, content_type=kind)))
 
-    def _without(self, path: str, words: str, most_bytes: int) -> bytes | None:
-        if MISSING.search(words):
-            return None
+    def _without(self, path: str, words: str, most_bytes: int) -> bytes:
         if LARGE.search(words):
             return self._tail(path, most_bytes)
-        raise NoNews(f"{path}: {words}")
+        raise NoNews(f"{path}: {one_line(words)}")
 
     def _tail(self, path: str, most_bytes: int) -> bytes:
         line = f"tail -c {int(most_bytes)} -- {shlex.quote(path)} | base64 -w0"
@@ -118,7 +119,7 @@ def _decoded(said: object, is_binary: bool) -> bytes:
     if not isinstance(said, str):
         raise NoNews("download without a content")
     if not is_binary:
-        return said.encode()
+        return said.encode(errors="replace")
     try:
         return base64.b64decode("".join(said.split()), validate=True)
     except (binascii.Error, ValueError) as err:
@@ -139,4 +140,4 @@ def _bunches(words: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _failed(words: str) -> NoNews | Rejected:
-    return Rejected(words) if FOR_GOOD.search(words) else NoNews(words)
+    return (Rejected if FOR_GOOD.search(words) else NoNews)(one_line(words))

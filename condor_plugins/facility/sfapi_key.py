@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from condor_plugins.facility.values import Rejected
+from condor_plugins.facility.values import NoAccess
 
 # RFC 8017 A.1.2: the order of the numbers in an RSAPrivateKey, by their names in RFC 7518 6.3.
 NUMBERS = ("n", "e", "d", "p", "q", "dp", "dq", "qi")
@@ -15,11 +15,11 @@ SIGNING_S = 10.0
 
 
 def pem_of_jwk(jwk: Mapping[str, Any]) -> bytes:
-    """The private key (PKCS #1) of a JWK. Raises Rejected, without a word of the content."""
+    """The private key (PKCS #1) of a JWK. Raises NoAccess, without a word of the content."""
     try:
         numbers = [_number(jwk[name]) for name in NUMBERS]
     except (KeyError, TypeError, ValueError, binascii.Error):
-        raise Rejected("the JWK is no complete RSA private key") from None
+        raise NoAccess("the JWK is no complete RSA private key") from None
     content = _piece(0x30, b"".join(_integer(one) for one in (0, *numbers)))
     lines = base64.encodebytes(content).decode().replace("\n", "")
     rows = "\n".join(lines[start : start + 64] for start in range(0, len(lines), 64))
@@ -28,7 +28,7 @@ def pem_of_jwk(jwk: Mapping[str, Any]) -> bytes:
 
 
 def signature(pem: bytes, content: bytes) -> bytes:
-    """RS256 of the content. Raises Rejected if this is no RSA key without a passphrase."""
+    """RS256 of the content. Raises NoAccess if this is no RSA key without a passphrase."""
     try:
         from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415
@@ -37,9 +37,9 @@ def signature(pem: bytes, content: bytes) -> bytes:
     try:
         key = serialization.load_pem_private_key(pem, None)
     except (ValueError, TypeError):
-        raise Rejected("the credential's key cannot be read") from None
+        raise NoAccess("the credential's key cannot be read") from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise Rejected("the credential's key is no RSA key")
+        raise NoAccess("the credential's key is no RSA key")
     return key.sign(content, padding.PKCS1v15(), hashes.SHA256())
 
 
@@ -62,11 +62,11 @@ def _by_openssl(pem: bytes, content: bytes) -> bytes:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        raise Rejected("neither the cryptography package nor openssl is there to sign") from None
+        raise NoAccess("neither the cryptography package nor openssl is there to sign") from None
     finally:
         os.close(reading)
     if done.returncode != 0:
-        raise Rejected("the credential's key cannot be read")
+        raise NoAccess("the credential's key cannot be read")
     return done.stdout
 
 

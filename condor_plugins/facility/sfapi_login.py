@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 
 from condor_plugins.facility.sfapi_key import pem_of_jwk, signature
 from condor_plugins.facility.tokens import Token
-from condor_plugins.facility.values import Facility, NoNews, Rejected
-from condor_plugins.facility.web import Web
+from condor_plugins.facility.values import Facility, NoAccess, NoNews, Rejected
+from condor_plugins.facility.web import NotTaken, Web
 
 TOKEN_URL = "https://oidc.nersc.gov/c2id/token"  # noqa: S105 - an address
 FORM = "application/x-www-form-urlencoded"
@@ -40,23 +40,25 @@ class Client(NamedTuple):
 
 
 def client_of(facility: Facility) -> Client:
-    """The client as its file tells it now. Raises Rejected, without a word of the content."""
+    """The client as its file tells it now. Raises NoAccess, without a word of the content."""
     text = _content(facility.secret)
     if text.lstrip().startswith("{"):
         found = _from_json(text, facility.client_id)
     else:
         found = _from_pem(text, facility.client_id)
     if not CLIENT.fullmatch(found.id):
-        raise Rejected(f"{facility.secret} names no client, and ClientId is not set")
+        raise NoAccess(f"{facility.secret} names no client, and ClientId is not set")
     return found
 
 
 def fetched(web: Web, facility: Facility) -> Token:
-    """A new token. Raises NoNews or Rejected."""
+    """A new token. Raises NoNews or NoAccess."""
     client = client_of(facility)
     url = facility.token_url or TOKEN_URL
     try:
         return _asked(web, url, client)
+    except NotTaken:
+        raise
     except NoNews:
         # With a new statement, for the first may have been used up.
         return _asked(web, url, client)
@@ -85,7 +87,10 @@ def _asked(web: Web, url: str, client: Client) -> Token:
         "client_assertion": assertion(client, url, made_s),
     }
     reply = web.ask("POST", url, body=urlencode(form).encode(), content_type=FORM, repeat=False)
-    said = reply.check().json()
+    try:
+        said = reply.check().json()
+    except Rejected as err:
+        raise NoAccess(f"token: {err}") from err
     value = said.get("access_token") if isinstance(said, dict) else None
     if not isinstance(value, str) or not value:
         raise NoNews("the token service's answer holds no token")
@@ -102,23 +107,23 @@ def _life_s(said: Any) -> float:
 
 def _content(name: str) -> str:
     if not name:
-        raise Rejected("no credential is configured")
+        raise NoAccess("no credential is configured")
     path = Path(name)
     try:
         with path.open("rb") as stream:
             if os.fstat(stream.fileno()).st_mode & 0o007:
-                raise Rejected(f"{name} can be read or written by everybody")
+                raise NoAccess(f"{name} can be read or written by everybody")
             return stream.read(MOST_KEY_BYTES).decode("ascii")
     except OSError as err:
-        raise Rejected(f"{name}: {err.strerror}") from err
+        raise NoAccess(f"{name}: {err.strerror}") from err
     except UnicodeDecodeError:
-        raise Rejected(f"{name} is no key") from None
+        raise NoAccess(f"{name} is no key") from None
 
 
 def _from_pem(text: str, client_id: str) -> Client:
     before, begin, rest = text.partition("-----BEGIN ")
     if not begin:
-        raise Rejected("the credential's file is neither PEM nor JSON")
+        raise NoAccess("the credential's file is neither PEM nor JSON")
     words = before.split()
     return Client(words[0] if words else client_id, (begin + rest).encode())
 
@@ -127,7 +132,7 @@ def _from_json(text: str, client_id: str) -> Client:
     try:
         said = json.loads(text)
     except ValueError:
-        raise Rejected("the credential's file is broken JSON") from None
+        raise NoAccess("the credential's file is broken JSON") from None
     secret = said.get("secret", said)
     if isinstance(secret, str):
         if secret.lstrip().startswith("-----BEGIN"):
@@ -135,9 +140,9 @@ def _from_json(text: str, client_id: str) -> Client:
         try:
             secret = json.loads(secret)
         except ValueError:
-            raise Rejected("the credential's secret is no JWK") from None
+            raise NoAccess("the credential's secret is no JWK") from None
     if not isinstance(secret, dict):
-        raise Rejected("the credential's secret is no JWK")
+        raise NoAccess("the credential's secret is no JWK")
     return Client(str(said.get("client_id") or client_id), pem_of_jwk(secret))
 
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which jobs the facility knows: squeue first, sacct for those that left it."""
 
-import os
 import re
 import time
 from collections.abc import Collection, Iterable
 
 from condor_plugins.facility.api import Api
-from condor_plugins.facility.kept import Kept
+from condor_plugins.facility.kept import Kept, login_mark
+from condor_plugins.facility.reply import one_line
 from condor_plugins.facility.sfapi_rows import by_id, by_name, jobs_of
 from condor_plugins.facility.sfapi_tasks import (
     JOB_ID,
@@ -23,6 +23,7 @@ from condor_plugins.facility.values import (
     RUNNING,
     Accepted,
     Facility,
+    NoAccess,
     NoNews,
     Rejected,
     RemoteJob,
@@ -81,6 +82,8 @@ class Queue:
         hint = one.hint or one.id.removeprefix(TASK)
         try:
             task = self._tasks.look(hint)
+        except NoAccess:  # tells nothing of the task
+            raise
         except Rejected:
             return None
         except NoNews as err:
@@ -132,18 +135,19 @@ class Queue:
         output = said.get("output")
         if words or not isinstance(output, list):
             # An empty list beside an error is no news of jobs that are gone.
-            raise NoNews(words or "answer has an unexpected form")
+            raise NoNews(one_line(words) or "answer has an unexpected form")
         return jobs_of(output, time.time())
 
     def _user(self) -> str:
-        """The account that the client acts for; asked once for each secret."""
+        """The account that the client acts for; asked once for each login."""
         made, _, name = self._kept.get("user").partition(" ")
-        if made == _changed(self._facility.secret) and USER.fullmatch(name):
+        mark = login_mark(self._facility)
+        if made == mark and USER.fullmatch(name):
             return name
         asked = told(self._api.ask("GET", "/account/")).get("name")
         if not isinstance(asked, str) or not USER.fullmatch(asked):
             raise NoNews("the service does not tell the account's name")
-        self._kept.put("user", f"{_changed(self._facility.secret)} {asked}")
+        self._kept.put("user", f"{mark} {asked}")
         return asked
 
 
@@ -152,11 +156,3 @@ def _better(old: RemoteJob | None, new: RemoteJob) -> RemoteJob:
     if old is None or new.ended or (old.word == SUBMITTED and new.word != UNKNOWN):
         return new
     return old
-
-
-def _changed(name: str) -> str:
-    """When the secret was replaced last; it may act for another account since."""
-    try:
-        return str(os.stat(name).st_mtime_ns)
-    except OSError:
-        return "never"

@@ -6,15 +6,24 @@ from collections.abc import Iterator
 
 from condor_plugins.facility.values import Submission
 
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_LIST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._,:@/|-]*")
-_FEATURES = re.compile(r"[A-Za-z0-9(\[][A-Za-z0-9._,:*&|()\[\]-]*")
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+LIST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._,:@/|-]*")
+FEATURES = re.compile(r"[A-Za-z0-9(\[][A-Za-z0-9._,:*&|()\[\]-]*")
 # No percent sign: sbatch would put something else in its place.
 _PATH = re.compile(r"/[A-Za-z0-9._/+=:@,-]+")
 _EXTRA = re.compile(r"[A-Za-z0-9._,:=/@+*&|()\[\]-]+")
-# Job name and log are ours, for by them it is found; the others are for more or other jobs.
+# Job name and log are ours, for by them it is found; the others are for more or other jobs, or
+# make sbatch wait, answer otherwise or submit nothing.
 _OURS = ("job-name", "output", "error", "array", "wrap", "clusters", "chdir", "input", "uid", "gid")
-_OURS_SHORT = "JoeaMDi"
+_NO_JOB = ("test-only", "wait", "help", "usage", "version", "parsable")
+_MORE_JOBS = {":", "hetjob", "packjob"}
+# The word after one of these would be the name of a script.
+_WITHOUT_VALUE = (
+    *("exclusive", "hold", "requeue", "no-requeue", "overcommit", "oversubscribe", "share"),
+    *("contiguous", "spread-job", "use-min-nodes", "quiet", "verbose", "reboot", "nice"),
+    *("no-kill", "get-user-env", "propagate"),
+)
+_OURS_SHORT = "JoeaMDiWVh"
 # Short options that take a value, which may follow at once: the others could hide one of ours.
 _WITH_VALUE = "ACcGLNnpqtxw"
 MOST = 10**9
@@ -38,20 +47,20 @@ def with_directives(job: Submission, queue_option: str) -> str:
 
 def _options(job: Submission, queue_option: str) -> Iterator[str]:
     asked = job.resources
-    log = _checked("log", job.log, _PATH)
-    yield f"--job-name={_checked('name', job.name, _WORD)}"
+    log = checked("log", job.log, _PATH)
+    yield f"--job-name={checked('name', job.name, WORD)}"
     yield f"--output={log}"
     yield f"--error={log}"
     texts = (
-        ("account", "project", asked.project, _WORD),
-        (queue_option, "queue", asked.queue, _WORD),
-        ("constraint", "constraint", asked.constraint, _FEATURES),
-        ("reservation", "reservation", asked.reservation, _LIST),
-        ("licenses", "licenses", asked.licenses, _LIST),
+        ("account", "project", asked.project, WORD),
+        (queue_option, "queue", asked.queue, WORD),
+        ("constraint", "constraint", asked.constraint, FEATURES),
+        ("reservation", "reservation", asked.reservation, LIST),
+        ("licenses", "licenses", asked.licenses, LIST),
     )
     for option, attribute, value, good in texts:
         if value:
-            yield f"--{option}={_checked(attribute, value, good)}"
+            yield f"--{option}={checked(attribute, value, good)}"
     numbers = (
         ("time", "wall_s", -(-asked.wall_s // 60), ""),
         ("nodes", "nodes", asked.nodes, ""),
@@ -67,25 +76,34 @@ def _options(job: Submission, queue_option: str) -> Iterator[str]:
             yield f"--{option}={int(number)}{unit}"
     words = asked.extra.split()
     if words:
-        yield " ".join(map(_checked_extra, words))
+        before = ["", *words[:-1]]
+        yield " ".join(map(_checked_extra, words, before))
 
 
-def _checked(attribute: str, value: str, good: re.Pattern[str]) -> str:
+def checked(attribute: str, value: str, good: re.Pattern[str]) -> str:
+    """The value itself. Raises WrongValue."""
     if not good.fullmatch(value):
         raise WrongValue(f"{attribute} holds characters that are not allowed: {value[:80]!r}")
     return value
 
 
-def _checked_extra(word: str) -> str:
+def _checked_extra(word: str, before: str) -> str:
     """One word of extra options. sbatch understands beginnings of long names, too."""
-    _checked("extra", word, _EXTRA)
+    checked("extra", word, _EXTRA)
     name = word.partition("=")[0]
     if name.startswith("--"):
-        wrong = any(one.startswith(name[2:]) for one in _OURS)
+        wrong = any(one.startswith(name[2:]) for one in (*_OURS, *_NO_JOB))
     elif name.startswith("-"):
         wrong = name[1:2] in _OURS_SHORT or (len(word) > 2 and name[1:2] not in _WITH_VALUE)
     else:
-        wrong = False
+        wrong = word in _MORE_JOBS or not _takes_a_value(before)
     if wrong:
         raise WrongValue(f"extra may not set {name[:80]}")
     return word
+
+
+def _takes_a_value(word: str) -> bool:
+    """Whether the next word may be this option's value."""
+    if word.startswith("--"):
+        return "=" not in word and word[2:] not in _WITHOUT_VALUE
+    return len(word) == 2 and word[0] == "-" and word[1] in _WITH_VALUE

@@ -29,8 +29,13 @@ AT_ONCE = 16
 JOB_ID = re.compile(r"[0-9]{1,18}")
 TASK_ID = re.compile(r"[A-Za-z0-9._-]{1,50}")
 # Words of sbatch: what the controller did not hear, what it may have heard, and what it refused.
-PASSING = re.compile(r"unable to contact|temporarily|try again|not responding|standby", re.I)
-DOUBTFUL = re.compile(r"timed out|zero bytes|communication|connection (?:reset|closed)", re.I)
+# sbatch may try more than once and tell of each: one doubt is enough.
+PASSING = re.compile(
+    r"unable to contact|temporarily|try again|not responding|standby|connection refused", re.I
+)
+DOUBTFUL = re.compile(
+    r"timed out|zero bytes|communication|connection (?:reset|closed)|broken pipe", re.I
+)
 REFUSAL = re.compile(r"sbatch|submission failed", re.I)
 
 
@@ -66,10 +71,14 @@ def told(reply: Reply) -> dict[str, Any]:
 
 
 def error_of(said: Mapping[str, Any]) -> str:
-    """The words of a failure, which comes with HTTP 200; "" where it went well."""
+    """All words of a failure, which comes with HTTP 200; "" where it went well.
+
+    They are for judging: for people they have to be cut.
+    """
     if str(said.get("status")).upper() == "OK":
         return ""
-    return one_line(str(said.get("error") or said.get("status") or "no status"))
+    words = str(said.get("error") or said.get("status") or "no status")
+    return one_line(words, len(words)) or "no words"
 
 
 def path_of(*parts: str, file: str = "") -> str:
@@ -92,11 +101,14 @@ def outcome(name: str, task: Task, hint: str) -> Outcome:
 
 def judged(name: str, words: str, hint: str, certain: bool) -> Outcome:
     """A failed submit by its words; `certain`: sbatch itself failed, whatever it says."""
+    shown = one_line(words)
+    if DOUBTFUL.search(words):
+        return Unclear(name, shown, hint)
     if PASSING.search(words):
-        return NotSent(name, words)
-    if DOUBTFUL.search(words) or not (certain or REFUSAL.search(words)):
-        return Unclear(name, words, hint)
-    return Refused(name, words)
+        return NotSent(name, shown)
+    if not (certain or REFUSAL.search(words)):
+        return Unclear(name, shown, hint)
+    return Refused(name, shown)
 
 
 def each(work: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
@@ -150,7 +162,7 @@ class Tasks:
         said = told(self._api.ask("POST", path, body=body, content_type=FORM))
         task = said.get("task_id")
         if error_of(said) or not isinstance(task, str):
-            raise NoNews(f"{argv[0]}: {error_of(said) or 'no task'}")
+            raise NoNews(f"{argv[0]}: {one_line(error_of(said)) or 'no task'}")
         result = self._ended(argv[0], task)
         try:
             code = int(result.get("exit_code") or 0)

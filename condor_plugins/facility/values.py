@@ -21,7 +21,14 @@ class NoNews(Exception):
 
 
 class Rejected(Exception):
-    """The facility understood and said no (a credential, a name, a right); so it will again."""
+    """The facility understood and said no (a name, a right, a request); so it will again."""
+
+
+class NoAccess(Rejected):
+    """The credential is refused or unreadable; a person renews it.
+
+    True for all jobs, and nothing is known of any of them.
+    """
 
 
 class Facility(NamedTuple):

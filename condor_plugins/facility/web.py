@@ -104,7 +104,10 @@ class Web:
             reply = self._asked(request, deadline_s)
             if request.method != "GET" or reply.status not in REDIRECTS:
                 break
-            onward = urljoin(request.url, reply.headers.get("location", ""))
+            try:
+                onward = urljoin(request.url, reply.headers.get("location", ""))
+            except ValueError as err:
+                raise NoNews(f"redirected to no address: {_words(err)}") from err
             if not _same_origin(onward, request.url):
                 break
             request = request._replace(url=onward, query=())
@@ -146,7 +149,7 @@ class Web:
         made.clock.deadline_s = deadline_s
         try:
             made.connect()
-        except OSError as err:
+        except (OSError, UnicodeError) as err:
             raise NotTaken(f"{host}:{port}: {_words(err)}") from err
         return made
 
@@ -161,7 +164,7 @@ class Web:
                 {name.lower(): value for name, value in answer.getheaders()},
                 _body(answer),
             )
-        except (OSError, HTTPException) as err:
+        except (OSError, HTTPException, ValueError) as err:
             on.close()
             raise NoNews(f"{on.host}:{on.port}: {_words(err)}") from err
         except BaseException:

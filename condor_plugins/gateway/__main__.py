@@ -49,7 +49,7 @@ def _quick(batch_type: str, words: Sequence[str]) -> str:
 
 
 def _slow(verb: str, name: str) -> int:
-    from condor_plugins.core.errors import Misconfigured  # noqa: PLC0415
+    from condor_plugins.core.errors import Misconfigured, TryAgain  # noqa: PLC0415
 
     try:
         if verb == "test":
@@ -60,7 +60,7 @@ def _slow(verb: str, name: str) -> int:
         from condor_plugins.gateway.working import work  # noqa: PLC0415
 
         work(open_facility(name))
-    except Misconfigured as problem:
+    except (Misconfigured, TryAgain) as problem:
         sys.stderr.write(f"glidein-gateway: {problem}\n")
         return EXIT_MISCONFIGURED
     return 0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from condor_plugins.facility.values import NoNews, Rejected, Wanted
 from condor_plugins.gateway.answering import known_or_adopted
-from condor_plugins.gateway.desk import Desk, words
+from condor_plugins.gateway.desk import Desk, Retry, words
 from condor_plugins.gateway.values import (
     CANCELLED,
     ENDED,
@@ -19,9 +19,14 @@ _PURPOSE = "cancel"
 _MOST_AT_ONCE = 100
 
 
+def wish(desk: Desk, handle: str) -> Record | None:
+    """See Engine.wish."""
+    return _wish(desk, known_or_adopted(desk, handle).name)
+
+
 def cancel(desk: Desk, handle: str) -> bool:
     """See Engine.cancel; a job that has ended needs nothing more from the facility."""
-    record = _wish(desk, known_or_adopted(desk, handle).name)
+    record = wish(desk, handle)
     if record is None or record.phase in FINAL:
         return True
     if record.phase != SUBMITTED or desk.pace.wait_s() > 0:
@@ -63,14 +68,16 @@ def _is_due(desk: Desk, record: Record) -> bool:
 
 def _ask(desk: Desk, records: Sequence[Record]) -> bool:
     """Whether the facility has taken all of these wishes."""
+    before = {one.name: desk.retries.get((_PURPOSE, one.name), Retry()) for one in records}
     for one in records:
         desk.later(_PURPOSE, one.name, first_s=2 * desk.facility.poll_s)
     try:
         told = desk.backend.cancel([Wanted(one.name, one.remote_id, one.hint) for one in records])
     except NoNews as news:
-        desk.pace.no_news(news)
+        desk.pace.asked_for(news)
         for one in records:
-            desk.retries.pop((_PURPOSE, one.name), None)
+            desk.retries[_PURPOSE, one.name] = before[one.name]
+            desk.later(_PURPOSE, one.name, first_s=5.0, most_s=desk.facility.poll_s)
         return False
     except Rejected as err:
         told = dict.fromkeys([one.name for one in records], str(err))

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 
+from condor_plugins.core.errors import TryAgain
 from condor_plugins.facility.values import IDLE, RUNNING, NoNews, Rejected
 from condor_plugins.gateway import gahp
 from condor_plugins.gateway.gahp import Request
@@ -26,8 +27,11 @@ from condor_plugins.gateway.values import (
     WrongJob,
 )
 
-# A full disk, or a ledger that another process holds for long: they pass.
-PASSING = (OSError, sqlite3.Error)
+# A full disk, a ledger that another process holds for long, a configuration that is being
+# written: they pass.
+PASSING = (OSError, sqlite3.Error, TryAgain)
+# The gridmanager holds a job that it could not submit, or that got no answer for 300 s.
+LAST_S = 265.0
 
 
 class Carrying:
@@ -37,39 +41,45 @@ class Carrying:
         self._promises = promises
         self._opened = opened
         self.log = logging.getLogger("condor_plugins.gateway")
-        self._unwritten: set[int] = set()
+        self._unwritten: dict[int, str] = {}
         self._known: dict[str, tuple[str, int]] = {}
 
-    def submit(self, bunch: Sequence[Request]) -> list[Request]:
-        """Write the jobs down and send them; those that could not be written down, to try again."""
-        opened = self._opened()
-        names, again = [], []
-        for asked in bunch:
-            try:
-                names += self._accept(opened, asked)
-            except PASSING as problem:
-                self.log.warning("a job cannot be written down: %s", problem)
-                self._unwritten.add(asked.reqid)
-                again.append(asked)
-            except Exception as problem:
-                self.log.exception("a submit description that cannot be read")
-                self.fail(asked, problem)
-        if names:
-            opened.engine.send(names)
-            self.settle()
-        return again
+    def write(self, asked: Request) -> str | None:
+        """Write a submission, or the wish to cancel, down, before anything is sent.
+
+        The name of its record; "" if it has been answered, None if it has to be tried again.
+        """
+        try:
+            if asked.verb == "BLAH_JOB_CANCEL":
+                return self._wish(self._opened(), asked)
+            return self._accept(self._opened(), asked)
+        except PASSING as problem:
+            if asked.verb == "BLAH_JOB_CANCEL" or not self._promises.is_open(asked.reqid):
+                raise
+            self.log.warning("a job cannot be written down: %s", problem)
+            self._unwritten[asked.reqid] = f"{type(problem).__name__}: {problem}"
+            return None
+
+    def send(self, names: Sequence[str]) -> None:
+        """Send jobs that are written down."""
+        self._opened().engine.send(names)
+        self.settle()
+
+    def take_back(self) -> None:
+        """Ask for what is wished; not taken yet: it is in the ledger, so only a matter of time."""
+        self._opened().engine.take_back()
+        self.settle()
 
     def fail(self, asked: Request, problem: Exception) -> None:
-        """An error that nobody foresaw; a job that is in the ledger goes on there."""
-        if asked.verb != "BLAH_JOB_SUBMIT" or not self._promises.name(asked.reqid):
+        """An error that nobody foresaw; what is in the ledger goes on there."""
+        if not self._promises.name(asked.reqid):
             words = f"{type(problem).__name__}: {problem}"
             self._promises.keep(asked.reqid, gahp.failed(asked, words))
 
-    def _accept(self, opened: Opened, asked: Request) -> list[str]:
-        """The name of its record; nothing if it has been answered."""
+    def _accept(self, opened: Opened, asked: Request) -> str:
         if not self._promises.is_open(asked.reqid):
-            return []
-        self._unwritten.discard(asked.reqid)
+            return ""
+        self._unwritten.pop(asked.reqid, None)
         try:
             request = from_ad(asked.words[0])
             request = with_site_attributes(
@@ -78,9 +88,19 @@ class Carrying:
             record = opened.engine.accept(request)
         except WrongJob as wrong:
             self._promises.keep(asked.reqid, gahp.not_submitted(asked.reqid, str(wrong)))
-            return []
+            return ""
         self._promises.call(asked.reqid, record.name)
-        return [record.name]
+        return record.name
+
+    def _wish(self, opened: Opened, asked: Request) -> str:
+        _, handle = gahp.handle_of(asked.words[0])
+        record = opened.engine.wish(handle)
+        if record is None or record.phase in FINAL:
+            # The facility may have to be told all the same, if it is cancelled and runs there.
+            self._promises.keep(asked.reqid, gahp.done(asked.reqid))
+            return record.name if record else ""
+        self._promises.call(asked.reqid, record.name)
+        return record.name
 
     def settle(self) -> None:
         """Answer the submissions and cancellations whose outcome is in the ledger now."""
@@ -103,15 +123,6 @@ class Carrying:
             self._known.pop(handle, None)
         self._promises.keep(asked.reqid, result)
 
-    def cancel(self, asked: Request) -> None:
-        """Not taken yet: the wish is in the ledger, so it is only a matter of time."""
-        _, handle = gahp.handle_of(asked.words[0])
-        opened = self._opened()
-        if opened.engine.cancel(handle):
-            self._promises.keep(asked.reqid, gahp.done(asked.reqid))
-        elif record := opened.engine.find(handle):
-            self._promises.call(asked.reqid, record.name)
-
     def ping(self, asked: Request) -> None:
         """Whether jobs can be submitted: the machine is not down, and the credential is good."""
         why = why_down(self._opened())
@@ -119,7 +130,7 @@ class Carrying:
         self._promises.keep(asked.reqid, result)
 
     def overdue(self, promise: Promise) -> None:
-        """Answer with what is known: no disk and no facility in the way."""
+        """Answer with what is known: no facility in the way, and a disk only for what is there."""
         asked = promise.asked
         match asked.verb:
             case "BLAH_JOB_SUBMIT":
@@ -131,7 +142,7 @@ class Carrying:
                 result = gahp.status(asked.reqid, *known) if known else unknown
                 self._promises.keep(asked.reqid, result)
             case "BLAH_JOB_CANCEL":
-                self._promises.keep(asked.reqid, gahp.done(asked.reqid))
+                self._promises.keep(asked.reqid, self._cancel_overdue(promise))
             case _:
                 self._promises.keep(asked.reqid, gahp.failed(asked, "no answer in time"))
 
@@ -141,9 +152,20 @@ class Carrying:
         if promise.name:
             job = _blah_id(self._opened(), promise.name)
             self._promises.keep(reqid, gahp.submitted(reqid, job))
-        elif reqid in self._unwritten:
-            why = "the ledger of the gateway cannot be written"
+        elif reqid in self._unwritten and time.monotonic() - promise.since_s >= LAST_S:
+            why = f"the gateway cannot write the job down: {self._unwritten.pop(reqid)}"
             self._promises.keep(reqid, gahp.not_submitted(reqid, why))
+
+    def _cancel_overdue(self, promise: Promise) -> str:
+        """Done only if the wish is on disk; else HTCondor has to ask again."""
+        asked, record = promise.asked, None
+        try:
+            record = self._opened().engine.find(promise.name) if promise.name else None
+        except PASSING as problem:
+            self.log.warning("the ledger cannot be read: %s", problem)
+        if record and (record.cancel_wanted or record.phase in FINAL):
+            return gahp.done(asked.reqid)
+        return gahp.not_done(asked.reqid, "the gateway could not write the wish down in time")
 
 
 def _outcome(opened: Opened, asked: Request, record: Record) -> str | None:

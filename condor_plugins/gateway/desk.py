@@ -3,7 +3,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from condor_plugins.facility.values import Backend, Facility, RemoteJob, Resources
 from condor_plugins.gateway.ledger import Ledger
@@ -12,8 +12,14 @@ from condor_plugins.gateway.pace import Pace
 from condor_plugins.gateway.staging import Store
 from condor_plugins.gateway.values import JobRequest, Record
 
+if TYPE_CHECKING:
+    import logging
+
 T = TypeVar("T")
 MOST_WORDS = 400
+FAILED = ("failed", "")
+"""In Desk.retries: something unforeseen failed a moment ago."""
+_AFTER_FAILURE_S = 5.0
 
 
 class Retry(NamedTuple):
@@ -48,17 +54,36 @@ class Desk(NamedTuple):
         wait = min(most_s, first_s * 2 ** min(tries - 1, 10))
         self.retries[purpose, name] = Retry(tries, self.clock() + wait)
 
+    def guarded(self, work: Callable[[], object]) -> None:
+        """Do this; a failure that nobody foresaw is logged, and stops nothing else."""
+        try:
+            work()
+        except Exception:
+            self.retries[FAILED] = Retry(next_s=self.clock() + _AFTER_FAILURE_S)
+            log = self.log()
+            log.exception("a step of %s failed", self.facility.name)
+
+    def log(self) -> "logging.Logger":
+        """gateway_log.log_to says where it goes."""
+        import logging  # noqa: PLC0415 (helpers do without)
+
+        return logging.getLogger(f"condor_plugins.gateway.{self.facility.name}")
+
     def each(self, work: Callable[[T], object], items: Iterable[T]) -> None:
-        """Do this for all of them, some at a time; the first exception of any is raised."""
+        """Do this for all of them, some at a time; what fails is logged, and fails alone."""
         todo = list(items)
+
+        def one(item: T) -> None:
+            self.guarded(lambda: work(item))
+
         if self.threads < 2 or len(todo) < 2:
             for item in todo:
-                work(item)
+                one(item)
             return
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 (helpers do without)
 
         with ThreadPoolExecutor(min(self.threads, len(todo))) as pool:
-            for _ in pool.map(work, todo):
+            for _ in pool.map(one, todo):
                 pass
 
 

@@ -11,14 +11,22 @@ from collections.abc import Callable, Sequence
 
 from condor_plugins.facility.values import Backend, Facility, Health, NoNews, Rejected
 from condor_plugins.gateway import accepting, answering, cancelling, finishing, polling, sending
-from condor_plugins.gateway.desk import Desk
+from condor_plugins.gateway.desk import FAILED, Desk
 from condor_plugins.gateway.ledger import Ledger
 from condor_plugins.gateway.memory import Memory
 from condor_plugins.gateway.pace import Pace
 from condor_plugins.gateway.staging import Store
-from condor_plugins.gateway.values import FINAL, Answer, FacilityState, JobRequest, Record
+from condor_plugins.gateway.values import (
+    FINAL,
+    SUBMITTED,
+    Answer,
+    FacilityState,
+    JobRequest,
+    Record,
+)
 
 _UPKEEP_S = 3600.0
+_AT_ONCE_S, _AFTER_FAILURE_S, _MOST_S = 0.1, 5.0, 60.0
 
 
 class Engine:
@@ -36,7 +44,7 @@ class Engine:
         jitter: Callable[[], float] = random.random,  # noqa: S311 (spreads requests, hides nothing)
     ) -> None:
         pace = Pace(ledger, clock, jitter, facility.poll_s)
-        store = Store(backend, facility, ledger)
+        store = Store(backend, facility, ledger, clock)
         memory = Memory(ledger)
         self._desk = Desk(facility, backend, ledger, memory, store, pace, clock, {}, self.threads)
         self._upkeep_s = 0.0
@@ -63,6 +71,14 @@ class Engine:
         """
         return polling.poll(self._desk, force)
 
+    def wish(self, handle: str) -> Record | None:
+        """Only write down that a job is to be taken back; None: it is gone from the ledger."""
+        return cancelling.wish(self._desk, handle)
+
+    def take_back(self) -> None:
+        """Ask the facility, in one request, for what is wished and not taken yet."""
+        cancelling.carry_out(self._desk)
+
     def cancel(self, handle: str) -> bool:
         """Take a job back; True once the facility knows, else `work` goes on with it."""
         return cancelling.cancel(self._desk, handle)
@@ -86,6 +102,16 @@ class Engine:
         """The jobs that are not final."""
         return [one for one in self._desk.memory.records() if one.phase not in FINAL]
 
+    def unfinished(self) -> bool:
+        """More is to be done than to ask how jobs are: sends, cancels, fetches, cleaning up.
+
+        A job that is not found counts, too: only answers one soon after the other make it lost.
+        """
+        return any(
+            one.phase != SUBMITTED or one.cancel_wanted or one.missing_s
+            for one in self._desk.memory.records()
+        )
+
     def health(self) -> Health:
         """Ask the facility how it is, and keep the answer. Raises NoNews, Rejected."""
         found = self._desk.backend.health()
@@ -93,24 +119,38 @@ class Engine:
         return found
 
     def work(self) -> float:
-        """One round of all that is due; seconds until there will be something again."""
+        """One round of all that is due; seconds until there will be something again.
+
+        No step stops another one. Sends come last: an upload may take minutes.
+        """
         desk = self._desk
-        if desk.pace.wait_s() <= 0:
-            sending.send_waiting(desk)
-            cancelling.carry_out(desk)
-            polling.poll(desk, force=False)
-            cancelling.carry_out(desk)
-            finishing.finish(desk, most=20)
-            self._upkeep()
+        steps: list[Callable[[], object]] = [
+            lambda: cancelling.carry_out(desk),
+            lambda: polling.poll(desk, force=False),
+            lambda: cancelling.carry_out(desk),
+            lambda: finishing.finish(desk, most=20),
+            self._upkeep,
+            lambda: sending.send_waiting(desk),
+        ]
+        for step in steps:
+            if desk.pace.wait_s() <= 0:
+                desk.guarded(step)
         return self._due_in_s()
 
     def _due_in_s(self) -> float:
         desk = self._desk
         wait = desk.pace.wait_s()
         if wait > 0:
-            return min(wait, 60.0)
-        at_once = sending.anything(desk) or cancelling.anything(desk) or finishing.anything(desk)
-        return 0.1 if at_once else min(max(desk.pace.poll_in_s(), 0.1), 60.0)
+            return min(wait, _MOST_S)
+        least = _AT_ONCE_S if desk.due(*FAILED) else _AFTER_FAILURE_S
+        if cancelling.anything(desk) or finishing.anything(desk):
+            return least
+        due = [_MOST_S]
+        if sending.anything(desk):
+            due.append(desk.pace.sends_in_s())
+        if polling.anything(desk):
+            due.append(desk.pace.poll_in_s())
+        return max(min(due), least)
 
     def _upkeep(self) -> None:
         """Once an hour: forget what is long over; see how long the credential is good."""
@@ -118,9 +158,12 @@ class Engine:
         if 0 <= now - self._upkeep_s < _UPKEEP_S:
             return
         self._upkeep_s = now
-        finishing.purge(self._desk)
+        self._desk.guarded(lambda: finishing.purge(self._desk))
         try:
             found = self._desk.backend.credential()
-        except (NoNews, Rejected):
+        except NoNews as news:
+            self._desk.pace.asked_for(news)
+            return
+        except Rejected:
             return
         self._desk.pace.note_credential(found.expires_s, found.words)

@@ -5,7 +5,7 @@ import errno
 from pathlib import Path
 from typing import NamedTuple
 
-from condor_plugins.facility.values import NoNews, Rejected, RemoteJob, Wanted
+from condor_plugins.facility.values import NoAccess, NoNews, Rejected, RemoteJob, Wanted
 from condor_plugins.gateway.desk import Desk, remote_of, request_of
 from condor_plugins.gateway.disk import write_atomically
 from condor_plugins.gateway.script import Place, place_of
@@ -20,13 +20,15 @@ _HOPELESS = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EISDI
 class Fetched(NamedTuple):
     """`job`: the state, completed by what the files say. `note`: sentences for ExitReason.
 
-    `other_id`: not this one but an earlier copy, of this id, is the job.
+    `other_id`: not this one but an earlier copy, of this id, is the job. `directory_doubtful`: the
+    job left nothing at all, so perhaps its log had no directory to lie in.
     """
 
     job: RemoteJob | None = None
     note: str = ""
     other_id: str = ""
     staging_broken: bool = False
+    directory_doubtful: bool = False
 
 
 def fetch(desk: Desk, record: Record) -> Fetched:
@@ -52,7 +54,16 @@ def fetch(desk: Desk, record: Record) -> Fetched:
     notes = [*_files(desk, place, request)] if request else []
     said = _own_words(desk, place, job)
     broken = bool(said) and job.exit_code == _STORE_EXIT
-    return Fetched(job, " ".join([*([said] if said else []), *notes]), staging_broken=broken)
+    note = " ".join([*([said] if said else []), *notes])
+    doubtful = not said and _left_nothing(desk, place, job)
+    return Fetched(job, note, staging_broken=broken, directory_doubtful=doubtful)
+
+
+def _left_nothing(desk: Desk, place: Place, job: RemoteJob) -> bool:
+    if job.ended not in {"failed", "lost"}:
+        return False
+    paths = (f"{place.control}/rc", place.log)
+    return all(desk.backend.get(path, 64) is None for path in paths)
 
 
 def _is_unsure(job: RemoteJob) -> bool:
@@ -66,6 +77,8 @@ def _take_back(desk: Desk, record: Record) -> None:
     """HTCondor will believe that it is over: should it be there after all, it is to end."""
     try:
         desk.backend.cancel([Wanted(record.name, record.remote_id, record.hint)])
+    except NoAccess:
+        raise
     except Rejected:
         return
 

@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from condor_plugins.facility.values import NoNews, Rejected
+from condor_plugins.facility.values import NoAccess, NoNews, Rejected
 from condor_plugins.gateway.desk import Desk, remote_of, remote_text, words
 from condor_plugins.gateway.disk import alone
 from condor_plugins.gateway.fetching import Fetched, fetch
@@ -70,15 +70,17 @@ def _is_due(desk: Desk, record: Record) -> bool:
 
 
 def _end(desk: Desk, record: Record) -> None:
+    # Before anything is tried: what fails in an unforeseen way has to wait as well.
+    desk.later(_PURPOSE, record.name)
     try:
         got = fetch(desk, record)
     except Rejected as err:
+        if _is_patient(desk, record) and _is_general(desk, err):
+            return
         got = Fetched(note=f"Its files cannot be fetched: {err}")
     except NoNews as news:
-        if news.retry_after_s > 0 or news.maintenance:
-            desk.pace.no_news(news)
-        if desk.clock() - record.ended_s < _PATIENCE_S:
-            desk.later(_PURPOSE, record.name)
+        desk.pace.asked_for(news)
+        if _is_patient(desk, record):
             return
         got = Fetched(note=f"Its files could not be fetched for three days: {news.reason}")
     desk.retries.pop((_PURPOSE, record.name), None)
@@ -86,6 +88,23 @@ def _end(desk: Desk, record: Record) -> None:
         rows.update(record.name, (ENDED,), **_outcome(got))
         if got.staging_broken:
             desk.store.forget(rows)
+        if got.directory_doubtful:
+            desk.store.forget_directory(rows)
+
+
+def _is_patient(desk: Desk, record: Record) -> bool:
+    return desk.clock() - record.ended_s < _PATIENCE_S
+
+
+def _is_general(desk: Desk, err: Rejected) -> bool:
+    """A credential or a right that a person can mend; not what is wrong with one job's path."""
+    if isinstance(err, NoAccess):
+        return True
+    try:
+        desk.store.look()
+    except (NoNews, Rejected):
+        return True
+    return False
 
 
 def _outcome(got: Fetched) -> dict[str, str | int | float]:
@@ -106,17 +125,29 @@ def _clean(desk: Desk) -> None:
     records = [one for one in desk.memory.records() if _is_to_clean(desk, one)][:_MOST_CLEANED]
     if not records:
         return
+    fine: list[bool] = []
+    desk.guarded(lambda: fine.append(_clean_up(desk, records)))
+    if fine != [True] and len(records) > 1:
+        desk.each(lambda record: _clean_up(desk, [record]), records)
+
+
+def _clean_up(desk: Desk, records: Sequence[Record]) -> bool:
+    """False: it will be tried again, but one of these may be to blame for all."""
+    for one in records:
+        desk.later("clean", one.name, first_s=30.0, most_s=3600.0)
     error = ""
     try:
         if desk.backend.keeps_files:
             _remove(desk, records)
-    except NoNews:
-        for one in records:
-            desk.later("clean", one.name, first_s=30.0, most_s=3600.0)
-        return
+    except NoNews as news:
+        desk.pace.asked_for(news)
+        return True
     except Rejected as err:
+        if any(_is_patient(desk, one) for one in records):
+            return _is_general(desk, err)
         error = words(f"Its files at the facility cannot be removed: {err}")
     _note_cleaned(desk, records, error)
+    return True
 
 
 def _note_cleaned(desk: Desk, records: Sequence[Record], error: str) -> None:

@@ -10,12 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from condor_plugins.core.errors import Misconfigured
+from condor_plugins.core.errors import Misconfigured, TryAgain
 from condor_plugins.gateway import gahp
-from condor_plugins.gateway.values import FINAL, INTENDED, REFUSED, SENT, WrongJob
+from condor_plugins.gateway.values import WrongJob
 
 if TYPE_CHECKING:
     import logging
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 MOST_ERROR = 250
 """blahpd keeps 255 characters of what a status script says on stderr."""
 _SIGN_OF_LIFE_S = 8.0
-_LOOK_S = 0.5
-_AGAIN_S = 5.0
+_ASK_S = 10.0
 
 
 class Failed(Exception):
@@ -35,45 +34,19 @@ class Failed(Exception):
 
 def submit(batch_type: str, words: Sequence[str]) -> None:
     """`words`: what <type>_submit.sh was called with. Writes the job's id to stdout."""
-    from condor_plugins.gateway.requests import from_words  # noqa: PLC0415 (for this verb only)
-    from condor_plugins.gateway.site_attributes import (  # noqa: PLC0415
-        variables_of_file,
-        with_site_attributes,
-    )
-    from condor_plugins.gateway.working import go_on  # noqa: PLC0415
+    from condor_plugins.gateway.submitting import accepted, sent  # noqa: PLC0415
+    from condor_plugins.gateway.working import go_on  # noqa: PLC0415 (for this verb only)
 
+    since_s = time.monotonic()
     with _signs_of_life():
-        opened = _open(batch_type)
-        request = with_site_attributes(
-            opened.facility.name, from_words(words), lambda: variables_of_file(_file_c(words))
-        )
-        name = opened.engine.accept(request).name
-        in_time = _sent(opened, name)
-    handle = opened.engine.tell(name)
-    if not in_time:
-        go_on(batch_type)
-    _say(f"BLAHP_JOBID_PREFIX{gahp.blah_id(batch_type, time.strftime('%Y%m%d'), handle)}")
-
-
-def _sent(opened: "Opened", name: str) -> bool:
-    """Whether the facility has taken it within its patience. Raises Failed when it refuses."""
-    until_s = time.monotonic() + opened.facility.patience_s
-    send_s = 0.0
-    while (now_s := time.monotonic()) < until_s:
-        if now_s >= send_s:
-            opened.engine.send([name])
-            send_s = time.monotonic() + _AGAIN_S
-        record = opened.engine.find(name)
-        if record is None or record.phase == REFUSED:
-            raise Failed(record.error if record else f"{name} is gone from the ledger")
-        if record.phase in FINAL:
-            raise Failed("cancelled before it was submitted")
-        if record.phase not in (INTENDED, SENT):
-            return True
-        if record.phase == SENT:
-            opened.engine.poll()
-        time.sleep(_LOOK_S)
-    return False
+        opened, name = accepted(batch_type, words, since_s)
+        # From here on it is the gateway's job, whatever happens.
+        handle = sent(opened, name, since_s + opened.facility.patience_s)
+    if not handle:
+        with suppress(OSError):  # the next status starts one
+            go_on(batch_type)
+    job = gahp.blah_id(batch_type, time.strftime("%Y%m%d"), handle or name)
+    _say(f"BLAHP_JOBID_PREFIX{job}")
 
 
 def status(batch_type: str, words: Sequence[str]) -> None:
@@ -103,14 +76,18 @@ def _cache(opened: "Opened") -> None:
 
 
 def cancel(batch_type: str, words: Sequence[str]) -> None:
-    """The wish is on disk first; if the facility cannot be told now, a process goes on with it."""
+    """The wishes are on disk first; a process sees to it that the facility takes them."""
+    from condor_plugins.gateway.submitting import meanwhile  # noqa: PLC0415
     from condor_plugins.gateway.working import go_on  # noqa: PLC0415 (for this verb only)
 
     opened = _open(batch_type)
     with _signs_of_life():
-        taken = [opened.engine.cancel(gahp.handle_of(word)[1]) for word in words]
-    if not all(taken):
-        go_on(batch_type)
+        try:
+            for word in words:
+                opened.engine.wish(gahp.handle_of(word)[1])
+        finally:
+            go_on(batch_type)
+        meanwhile(opened, _ASK_S, opened.engine.take_back)
     for number in range(len(words)):
         _say(f"{f'.{number}' if len(words) > 1 else ''} 0 No\\ error")
 
@@ -179,18 +156,12 @@ def _log(batch_type: str) -> "logging.Logger":
 
     try:
         facility, directory = load(batch_type)
-    except Misconfigured:
+    except (Misconfigured, TryAgain, OSError):
         nowhere = logging.getLogger("condor_plugins.gateway.nowhere")
         nowhere.propagate = False
         nowhere.addHandler(logging.NullHandler())
         return nowhere
     return log_to(facility.name, directory / "gateway.log")
-
-
-def _file_c(words: Sequence[str]) -> str:
-    """The file of option -C, "" without one; what follows "--" is the job's."""
-    before = words[: words.index("--")] if "--" in words else words
-    return before[before.index("-C") + 1] if "-C" in before[:-1] else ""
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class Late:
 
 
 def open_facility(batch_type: str) -> Opened:
-    """By the settings as they are now. Raises Misconfigured."""
+    """By the settings as they are now. Raises Misconfigured; what passes: TryAgain, or a disk's."""
     facility, directory = load(batch_type)
     backend = cast(Backend, Late(lambda: _backend(facility, directory)))
     ledger = Ledger(directory / "ledger.sqlite")

@@ -8,12 +8,19 @@ from condor_plugins.facility.values import Health, NoNews, NotSent
 from condor_plugins.gateway.ledger import Ledger, Transaction
 from condor_plugins.gateway.values import FacilityState
 
-_STATE, _POLLED = "state", "polled"
+_STATE, _POLLED, _SENDS = "state", "polled", "sends"
 _FIRST_WAIT_S, _MOST_WAIT_S, _MOST_ASKED_S = 5.0, 300.0, 3600.0
 
 
 class Clock(Protocol):
     def __call__(self) -> float: ...
+
+
+class _Sends(NamedTuple):
+    """The wait that only sends obey: its end (UNIX seconds), and how often sends failed."""
+
+    until_s: float = 0.0
+    failures: int = 0
 
 
 class Pace(NamedTuple):
@@ -33,6 +40,16 @@ class Pace(NamedTuple):
         # Longer than was ever agreed on: the clock was set back.
         return wait if 0 < wait <= 2 * _MOST_ASKED_S else 0.0
 
+    def sends_in_s(self) -> float:
+        """Seconds until jobs may be sent; longer than `wait_s` where only sends fail."""
+        wait = self._sends(self.ledger.fact(_SENDS)).until_s - self.clock()
+        return max(self.wait_s(), wait, 0.0)
+
+    def asked_for(self, news: NoNews) -> None:
+        """Wait only if the facility itself says so; other questions may well have an answer."""
+        if _is_asked_for(news):
+            self.no_news(news)
+
     def no_news(self, news: NoNews | NotSent) -> None:
         """No answer: wait as long as the facility asks for, else longer from time to time,
 
@@ -46,8 +63,7 @@ class Pace(NamedTuple):
         now, old = self.clock(), _read(rows.fact(_STATE))
         # What fails while everybody waits anyway was sent before: no further failure.
         failures = old.failures + (old.wait_until_s <= now)
-        grown = min(_MOST_WAIT_S, self.poll_s, _FIRST_WAIT_S * 2 ** min(failures - 1, 10))
-        wait = grown * (0.5 + 0.5 * self.jitter())
+        wait = self._grown_s(failures)
         if news.retry_after_s > 0:
             # Not before it, and not everybody at the same second after it.
             wait = min(news.retry_after_s, _MOST_ASKED_S) * (1 + 0.2 * self.jitter())
@@ -62,6 +78,34 @@ class Pace(NamedTuple):
             failures=failures,
         )
         rows.set_fact(_STATE, json.dumps(new))
+
+    def sends_later(self, rows: Transaction, news: NoNews | NotSent) -> None:
+        """What could not be sent: sends alone wait, unless the facility wants to be left alone."""
+        if _is_asked_for(news):
+            self.later(rows, news)
+            return
+        now, old = self.clock(), self._sends(rows.fact(_SENDS))
+        failures = old.failures + (old.until_s <= now)
+        until_s = max(old.until_s, now + self._grown_s(failures))
+        rows.set_fact(_SENDS, json.dumps(_Sends(until_s, failures)))
+        state = _read(rows.fact(_STATE))._replace(error=news.reason, error_s=now, asked_s=now)
+        rows.set_fact(_STATE, json.dumps(state))
+
+    def sent(self, rows: Transaction) -> None:
+        """The facility took a job or refused it."""
+        self.answered(rows)
+        if self._sends(rows.fact(_SENDS)).until_s <= self.clock():
+            rows.set_fact(_SENDS, "")
+
+    def _grown_s(self, failures: int) -> float:
+        doubled: float = _FIRST_WAIT_S * 2 ** min(failures - 1, 10)
+        grown = min(_MOST_WAIT_S, self.poll_s, doubled)
+        return grown * (0.5 + 0.5 * self.jitter())
+
+    def _sends(self, text: str) -> _Sends:
+        """One that ends later than was ever agreed on is none: the clock was set back."""
+        found = _Sends(*json.loads(text)) if text else _Sends()
+        return found if found.until_s - self.clock() <= _MOST_WAIT_S else _Sends()
 
     def answered(self, rows: Transaction) -> None:
         """The facility gave a usable answer: the next failure begins with a short wait again."""
@@ -105,6 +149,10 @@ class Pace(NamedTuple):
         with self.ledger.transaction() as rows:
             old = _read(rows.fact(_STATE))
             rows.set_fact(_STATE, json.dumps(FacilityState(**{**old._asdict(), **values})))
+
+
+def _is_asked_for(news: NoNews | NotSent) -> bool:
+    return news.retry_after_s > 0 or (isinstance(news, NoNews) and news.maintenance)
 
 
 def _read(text: str) -> FacilityState:

@@ -15,11 +15,23 @@ from condor_plugins.facility.values import (
 from condor_plugins.gateway.desk import Desk, remote_of, remote_text
 from condor_plugins.gateway.disk import alone
 from condor_plugins.gateway.ledger import Transaction
-from condor_plugins.gateway.values import CANCELLED, ENDED, INTENDED, SENT, SUBMITTED, Record
+from condor_plugins.gateway.values import (
+    CANCELLED,
+    ENDED,
+    INTENDED,
+    REFUSED,
+    SENT,
+    SUBMITTED,
+    Record,
+)
 
 Changes = dict[str, str | int | float]
 # An answer without any job, though some were taken by it, is believed after this many graces.
 _EMPTY_GRACES = 6
+# After a longer time without an answer a job is missing only since the first one that came again.
+_GAP_POLLS, _LEAST_GAP_S = 3, 30.0
+_ANSWERED = "polled:answered"
+ANOTHER_REFUSED = "Sent again, and refused: "
 # Estimates of the start move all the time; smaller steps are no news.
 _START_STEP_S = 300.0
 
@@ -27,7 +39,8 @@ _START_STEP_S = 300.0
 class Round(NamedTuple):
     """One answer: when it was asked for and came; how long a job may be missing before it is lost;
 
-    and for how long one that was never seen has to be missing beyond the grace period.
+    and for how long one that was never seen has to be missing beyond the grace period. `anew`: the
+    answer before this one is long ago, so nobody knows that a job was missing in between.
     """
 
     asked_s: float
@@ -35,6 +48,7 @@ class Round(NamedTuple):
     grace_s: float
     lost_s: float
     again_s: float
+    anew: bool = False
 
 
 def poll(desk: Desk, force: bool) -> bool:
@@ -46,6 +60,10 @@ def poll(desk: Desk, force: bool) -> bool:
         return False
     with alone(desk.ledger.path.with_suffix(".poll")) as mine:
         return mine and desk.pace.claim_poll(force) and _ask(desk, wanted)
+
+
+def anything(desk: Desk) -> bool:
+    return any(_is_wanted(one) for one in desk.memory.records())
 
 
 def _is_wanted(record: Record) -> bool:
@@ -63,9 +81,16 @@ def _ask(desk: Desk, wanted: list[Record]) -> bool:
     except Rejected as err:
         desk.pace.no_news(NoNews(str(err)))
         return False
-    answer = Round(asked_s, desk.clock(), *_patience(desk, wanted, bool(found)))
+    patience = _patience(desk, wanted, bool(found))
+    answer = Round(asked_s, desk.clock(), *patience, _is_long_ago(desk, asked_s))
     _take(desk, wanted, found, answer)
     return True
+
+
+def _is_long_ago(desk: Desk, asked_s: float) -> bool:
+    """Whether the answer before this one was; an outage is no time in which a job was missing."""
+    since_s = asked_s - float(desk.ledger.fact(_ANSWERED) or 0)
+    return since_s > max(_GAP_POLLS * desk.facility.poll_s, _LEAST_GAP_S)
 
 
 def _patience(desk: Desk, wanted: list[Record], found: bool) -> tuple[float, float, float]:
@@ -82,17 +107,31 @@ def _take(desk: Desk, wanted: list[Record], found: Mapping[str, RemoteJob], answ
     """Work out first, on copies, what changes: for most polls that is nothing."""
     with desk.ledger.transaction() as rows:
         desk.pace.answered(rows)
+        rows.set_fact(_ANSWERED, repr(answer.now_s))
         for old in wanted:
-            if changes(old, found.get(old.name), answer):
-                _change(rows, old, found.get(old.name), answer)
+            if _changes(desk, old, found.get(old.name), answer):
+                _change(desk, rows, old, found.get(old.name), answer)
 
 
-def _change(rows: Transaction, old: Record, job: RemoteJob | None, answer: Round) -> None:
+def _change(
+    desk: Desk, rows: Transaction, old: Record, job: RemoteJob | None, answer: Round
+) -> None:
     """Again for the row as it is now: it may have moved on while the facility was asked."""
     record = rows.get(old.name)
     if record is None or (record.phase, record.sent_s) != (old.phase, old.sent_s):
         return
-    rows.update(record.name, (record.phase,), **changes(record, job, answer))
+    if made := _changes(desk, record, job, answer):
+        rows.update(record.name, (record.phase,), **made)
+
+
+def _changes(desk: Desk, record: Record, job: RemoteJob | None, answer: Round) -> Changes:
+    """Nothing where that cannot be worked out: the other jobs are to have their news."""
+    try:
+        return changes(record, job, answer)
+    except Exception:
+        log = desk.log()
+        log.exception("the answer for %s cannot be used", record.name)
+        return {}
 
 
 def changes(record: Record, job: RemoteJob | None, answer: Round) -> Changes:
@@ -126,7 +165,7 @@ def _differs(old: RemoteJob | None, new: RemoteJob) -> bool:
 def _not_found(record: Record, answer: Round) -> Changes:
     if record.phase == SENT:
         return _never_arrived(record, answer)
-    if not record.missing_s:
+    if not record.missing_s or answer.anew:
         return {"missing_s": answer.asked_s}
     if answer.asked_s - record.missing_s < answer.lost_s:
         return {}
@@ -141,13 +180,19 @@ def _never_arrived(record: Record, answer: Round) -> Changes:
     """Sent, and long enough ago that it would be listed if it had been taken."""
     if answer.asked_s - record.sent_s < answer.grace_s:
         return {}
-    if not record.missing_s:
+    if not record.missing_s or answer.anew:
         return {"missing_s": answer.asked_s}
     if answer.asked_s - record.missing_s < answer.again_s:
         return {}
+    return _given_up(record, answer)
+
+
+def _given_up(record: Record, answer: Round) -> Changes:
     if record.cancel_wanted:
         return {"phase": CANCELLED, "ended_s": answer.now_s}
     if not record.request:
         return {"phase": ENDED, "ended_s": answer.now_s}
+    if record.error.startswith(ANOTHER_REFUSED):
+        return {"phase": REFUSED, "told": 0, "ended_s": answer.now_s}
     why = "sent, but not found at the facility: to be sent again"
     return {"phase": INTENDED, "missing_s": 0.0, "error": why}

@@ -2,8 +2,13 @@
 """HTCondor's ways to write arguments, environments and lists of files in one string."""
 
 import re
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 from condor_plugins.gateway.values import WrongJob
+
+if TYPE_CHECKING:
+    import classad2
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BLAHPD_WORD = re.compile(r'\s*"((?:\\"|[^"])*)"')
@@ -81,3 +86,21 @@ def remaps(text: str) -> dict[str, str]:
             name, path = (re.sub(r"\\([;=])", r"\1", half).strip() for half in halves)
             made[name] = path
     return made
+
+
+def plain_values(ad: "classad2.ClassAd", literal: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Strings and numbers of a submit ad as text, by attribute in lower case.
+
+    `literal`: attributes that may be no expressions. Undefined is not there; what is an error must
+    not look so. Raises WrongJob.
+    """
+    for name in ad:
+        # Undefined and Error are of the type Value, which is an int, too.
+        if name.lower() in literal and not isinstance(ad.get(name), str | int | float):
+            raise WrongJob(f"{name} should be a plain value, not an expression")
+        value = ad.eval(name)
+        if type(value).__name__ != "Value":
+            if isinstance(value, str | int | float):
+                yield name.lower(), str(value)
+        elif getattr(value, "name", "") == "Error":
+            raise WrongJob(f"{name} evaluates to an error")

@@ -13,6 +13,7 @@ from condor_plugins.gateway.quoting import (
     assignments,
     file_list,
     one_line,
+    plain_values,
     remaps,
     split_blahpd,
     split_v2,
@@ -55,6 +56,13 @@ _NOT_CARRIED = {
     "GPUModel": "say it in BatchConstraint",
     "MICNumber": "no facility has any",
 }
+_RESOURCES = (
+    "Queue BatchProject BatchConstraint BatchReservation BatchLicenses BatchExtraSubmitArgs"
+    " BatchRuntime RequestCpus RequestGPUs RequestMemory NodeNumber GPUNumber"
+)
+# The factory decides by the job's ad what may be asked for: an expression could be another
+# value there than in the copy that comes here.
+_LITERAL = {name.lower() for name in (*_RESOURCES.split(), *_NOT_CARRIED)}
 _NOTHING = {"", "0", "no", "false", "undefined"}
 _LINE = re.compile(r"(\w+)='(.*)'")
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -67,11 +75,10 @@ def from_ad(text: str) -> JobRequest:
     import classad2  # noqa: PLC0415 (15 ms; the script face does without)
 
     try:
-        ad = classad2.ClassAd(text)
-        found = {name.lower(): ad.eval(name) for name in ad}
+        found = dict(plain_values(classad2.ClassAd(text), _LITERAL))
     except (ValueError, SyntaxError, TypeError, classad2.ClassAdException) as err:
         raise WrongJob(f"the job's ad cannot be read: {err}") from err
-    return _request(dict(_literals(found)))
+    return _request(found)
 
 
 def from_words(argv: Sequence[str]) -> JobRequest:
@@ -87,16 +94,6 @@ def from_words(argv: Sequence[str]) -> JobRequest:
     by_letter = dict(options)
     given = {_OPTIONS[one].lower(): text for one, text in options if one in _OPTIONS}
     return _request(given | _attributes_file(by_letter.get("-C", "")), by_letter, words)
-
-
-def _literals(found: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Strings and numbers as text. Undefined is not there; Error must not look so (both: Value)."""
-    for name, value in found.items():
-        if type(value).__name__ != "Value":
-            if isinstance(value, str | int | float):
-                yield name, str(value)
-        elif getattr(value, "name", "") == "Error":
-            raise WrongJob(f"{name} evaluates to an error")
 
 
 def _attributes_file(path: str) -> dict[str, str]:
@@ -230,6 +227,7 @@ def _stream(ad: Attributes, name: str) -> str:
 
 
 def _resources(ad: Attributes) -> Resources:
+    gpus = _text(ad, "RequestGPUs").strip().lower()
     return Resources(
         queue=_text(ad, "Queue"),
         project=_text(ad, "BatchProject"),
@@ -240,6 +238,6 @@ def _resources(ad: Attributes) -> Resources:
         wall_s=_number(ad, "BatchRuntime"),
         memory_mb=_number(ad, "RequestMemory"),
         cpus=_number(ad, "RequestCpus") or 1,
-        gpus=_number(ad, "RequestGPUs") or _number(ad, "GPUNumber"),
+        gpus=_number(ad, "GPUNumber" if gpus in {"", "undefined"} else "RequestGPUs"),
         nodes=_number(ad, "NodeNumber") or 1,
     )

@@ -73,13 +73,13 @@ class Rounds:
     def end(self, until_s: float) -> None:
         """Go on while something can be done at once, until then at most (monotonic seconds).
 
-        Jobs that are still to be taken back go on in a process of their own: HTCondor may have
-        forgotten them, and start no gateway again.
+        What is left goes on in a process of its own: HTCondor may have forgotten the jobs, and
+        start no gateway again.
         """
         self._ending.set()
         self._woken.set()
         while time.monotonic() < until_s and self._round() <= _AT_ONCE_S:
             time.sleep(_LEAST_S)
         opened = self._opened()
-        if any(one.cancel_wanted for one in opened.engine.live()):
+        if opened.engine.unfinished():
             go_on(opened.facility.name)

@@ -18,7 +18,12 @@ MOST_INLINE = 256 * 1024
 SMALL = 4096
 _PLAIN = frozenset(string.ascii_letters + string.digits + "._/=+:,@%-")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_READ_ONLY = {"UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS"}  # in some shells
+# Some shells cannot set these, or do something else when they are set: bash calculates what is
+# assigned to RANDOM, and a calculation can run commands.
+_SHELLS_OWN = re.compile(
+    r"E?UID|PPID|(SHELL|BASH)OPTS|BASHPID|BASH_.*|COMP_.*|S?RANDOM|SECONDS|EPOCH(SECONDS|REALTIME)"
+    r"|LINENO|OPTIND|OPTARG|HISTCMD|GROUPS|DIRSTACK|FUNCNAME|IFS|PS4|ENV"
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _END = "END_OF_FILE"  # holds a sign that base64 does not have
 _BATCH_ID = "${SLURM_JOB_ID:-${PBS_JOBID:-${LSB_JOBID:-${JOB_ID:-}}}}"
@@ -140,8 +145,8 @@ def _job(request: JobRequest) -> Iterator[str]:
     yield "job() {"
     yield '    cd "$dir"'
     for name, value in request.environment:
-        if not _VARIABLE.fullmatch(name) or name in _READ_ONLY:
-            raise WrongJob(f"Environment: {name[:60]!r} can be no variable of a shell")
+        if not _VARIABLE.fullmatch(name) or _SHELLS_OWN.fullmatch(name):
+            raise WrongJob(f"Environment: {name[:60]!r} cannot be set by the job's shell")
         yield f"    {name}={word(value)}"
         yield f"    export {name}"
     words = [word(text) for text in (request.command, *request.arguments)]

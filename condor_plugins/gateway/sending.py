@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From intended to submitted: claimed on disk first, sent once, and the answer written down."""
 
+import sqlite3
 from collections.abc import Sequence
 
 from condor_plugins.facility.values import (
@@ -16,6 +17,7 @@ from condor_plugins.facility.values import (
 )
 from condor_plugins.gateway.desk import Desk, request_of, words
 from condor_plugins.gateway.ledger import Transaction
+from condor_plugins.gateway.polling import ANOTHER_REFUSED
 from condor_plugins.gateway.script import render
 from condor_plugins.gateway.values import (
     CANCELLED,
@@ -56,16 +58,16 @@ def _is_waiting(record: Record) -> bool:
 
 
 def _send_bunch(desk: Desk, records: Sequence[Record]) -> None:
-    if desk.pace.wait_s() > 0:
+    if desk.pace.sends_in_s() > 0:
         return
     try:
         prepared = [one for record in records if (one := _prepare(desk, record))]
     except NoNews as news:
-        desk.pace.no_news(news)
+        _not_now(desk, records, news)
         return
-    except Rejected as err:
-        # A credential or a right of the gateway's, not the job's: a person has to see to it.
-        desk.pace.no_news(NoNews(str(err)))
+    except (Rejected, OSError, sqlite3.Error) as err:
+        # A credential, a right or a disk of the gateway's, not the job's: a person has to act.
+        _not_now(desk, records, NoNews(str(err)))
         return
     claimed_s = desk.clock()
     jobs = _claim(desk, prepared, claimed_s)
@@ -79,20 +81,37 @@ def _send_bunch(desk: Desk, records: Sequence[Record]) -> None:
         _take_back(desk, surplus)
 
 
+def _not_now(desk: Desk, records: Sequence[Record], news: NoNews) -> None:
+    """Nothing was sent; the jobs say why, for other answers of the facility may be good."""
+    why = words(news.reason)
+    with desk.ledger.transaction() as rows:
+        desk.pace.sends_later(rows, news)
+        for one in records:
+            if one.error != why:
+                rows.update(one.name, (INTENDED,), error=why)
+
+
 def _prepare(desk: Desk, record: Record) -> Submission | None:
     """Stage its files and make its script; a job that cannot be made is refused.
 
-    Raises NoNews, Rejected.
+    Raises NoNews, Rejected, and what the gateway's own disk raises.
     """
-    request = request_of(record)
-    if request is None:
-        return None
     try:
+        request = request_of(record)
+        if request is None:
+            return None
         stored = desk.store.of_request(request)
         return render(request, desk.facility, record.name, stored)
     except WrongJob as err:
         _refuse(desk, record.name, words(err))
-        return None
+    except (NoNews, Rejected, OSError, sqlite3.Error):
+        raise
+    except Exception as err:
+        log = desk.log()
+        log.exception("%s cannot be made", record.name)
+        why = f"the job cannot be carried over: {type(err).__name__}: {err}"
+        _refuse(desk, record.name, words(why))
+    return None
 
 
 def _refuse(desk: Desk, name: str, why: str) -> None:
@@ -127,10 +146,10 @@ def _write_down(
             outcome = outcomes.get(job.name) or Unclear(job.name, "no answer for this job")
             surplus += _apply(desk, rows, outcome)
         if any(isinstance(one, Accepted | Refused) for one in outcomes.values()):
-            desk.pace.answered(rows)
+            desk.pace.sent(rows)
         unsent = [one for one in outcomes.values() if isinstance(one, NotSent)]
         if unsent:
-            desk.pace.later(rows, max(unsent, key=lambda one: one.retry_after_s))
+            desk.pace.sends_later(rows, max(unsent, key=lambda one: one.retry_after_s))
     return surplus
 
 
@@ -139,7 +158,7 @@ def _apply(desk: Desk, rows: Transaction, outcome: Outcome) -> list[Wanted]:
         case Accepted(name, id):
             return _accepted(desk, rows, name, id)
         case Refused(name, reason):
-            rows.update(name, (SENT,), **_refusal(desk, words(reason)))
+            _refused(desk, rows, name, reason)
         case NotSent(name, reason):
             sent = rows.get(name)
             sends = sent.sends - 1 if sent else 0
@@ -147,6 +166,15 @@ def _apply(desk: Desk, rows: Transaction, outcome: Outcome) -> list[Wanted]:
         case Unclear(name, reason, hint):
             rows.update(name, (SENT,), hint=hint, error=words(reason))
     return []
+
+
+def _refused(desk: Desk, rows: Transaction, name: str, reason: str) -> None:
+    """Where an earlier copy may be there, polls look for it first; polling ends it if none is."""
+    record = rows.get(name)
+    if record and record.sends > 1:
+        rows.update(name, (SENT,), error=words(f"{ANOTHER_REFUSED}{reason}"))
+    else:
+        rows.update(name, (SENT,), **_refusal(desk, words(reason)))
 
 
 def _accepted(desk: Desk, rows: Transaction, name: str, remote_id: str) -> list[Wanted]:

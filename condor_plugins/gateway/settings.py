@@ -6,6 +6,7 @@ in the state directory, as JSON, and is good for a minute. A copy with "pinned":
 compared with the knobs at all: for tests, and for hosts without HTCondor's configuration.
 """
 
+import errno
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from condor_plugins.facility.values import Facility
 KNOB = "GLIDEIN_GATEWAY_DIR"
 FRESH_S = 60.0
 _COPY = "facility.json"
+_LASTING = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
 
 
@@ -29,7 +31,7 @@ def load(name: str, refresh: bool = False) -> tuple[Facility, Path]:
 
     `refresh`: ask HTCondor's configuration even if the copy is fresh. While that cannot be read,
     or has lost the facility, the last copy counts: its pilots have to be seen to their end.
-    Raises Misconfigured.
+    Raises Misconfigured, TryAgain.
     """
     name = name.lower()
     if not _NAME.match(name):
@@ -40,10 +42,10 @@ def load(name: str, refresh: bool = False) -> tuple[Facility, Path]:
         return copy["facility"], ours(Path(copy["directory"]))
     try:
         facility, base = _from_htcondor(name)
-    except (Misconfigured, TryAgain) as problem:
+    except (Misconfigured, TryAgain):
         if copy:
             return copy["facility"], ours(Path(copy["directory"]))
-        raise Misconfigured(str(problem)) from problem
+        raise
     directory = ours((Path(base) if base else first) / name)
     _write(ours(first / name) / _COPY, facility, directory)
     return facility, directory
@@ -52,7 +54,8 @@ def load(name: str, refresh: bool = False) -> tuple[Facility, Path]:
 def ours(directory: Path) -> Path:
     """Make a directory that only this account may enter, or see that it is one.
 
-    Raises Misconfigured when it is somebody else's: others could give us orders through it.
+    Raises Misconfigured when it is somebody else's: others could give us orders through it;
+    TryAgain for what passes, as a full disk.
     """
     try:
         for one in (*reversed(directory.parents), directory):
@@ -60,7 +63,8 @@ def ours(directory: Path) -> Path:
                 one.mkdir(mode=0o700, exist_ok=True)
         facts = directory.lstat()
     except OSError as err:
-        raise Misconfigured(f"{KNOB}: {directory}: {err.strerror}") from err
+        words = f"{KNOB}: {directory}: {err.strerror}"
+        raise (Misconfigured if err.errno in _LASTING else TryAgain)(words) from err
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
         raise Misconfigured(f"{KNOB}: {directory} should be a directory of this account, mode 0700")
     return directory

@@ -6,10 +6,11 @@
 """
 
 import hashlib
+import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from condor_plugins.facility.values import Backend, Facility, NoNews
@@ -18,7 +19,9 @@ from condor_plugins.gateway.ledger import Ledger, Transaction
 from condor_plugins.gateway.script import goes_to_store, store_of
 from condor_plugins.gateway.values import JobRequest, WrongJob
 
-_STAGED, _PARTS, _DIGEST, _JOBS = "staged:", "parts:", "digest:", "staged:jobs"
+_STAGED, _PARTS, _DIGEST, _JOBS = "staged:", "parts:", "digest:", "jobs"
+# A purge at the facility may take the directory of jobs away.
+_DIRECTORY_S = 3600.0
 # Another thread or process may be uploading the same; it is waited for so long.
 _TURN_S, _LOOK_S = 300.0, 0.1
 _MOST_PARTS = 1000
@@ -27,7 +30,18 @@ _MOST_PARTS = 1000
 class Store:
     """One facility's store, as this ledger knows it. Safe for many threads and processes."""
 
-    def __init__(self, backend: Backend, facility: Facility, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        facility: Facility,
+        ledger: Ledger,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        where = (facility.url, facility.machine, facility.root, facility.site_store)
+        place = hashlib.sha256(json.dumps(where).encode()).hexdigest()[:16]
+        # Facts of one place only: the next configuration may be of another one.
+        self._staged, self._parts = f"{_STAGED}{place}:", f"{_PARTS}{place}:"
+        self._clock = clock
         self._backend = backend
         self._facility = facility
         self._ledger = ledger
@@ -50,7 +64,7 @@ class Store:
         digests = {path: self._digest(path) for path in dict.fromkeys(paths)}
         if not self._facility.site_store:
             for path, digest in digests.items():
-                if not self._ledger.fact(_STAGED + digest):
+                if not self._ledger.fact(self._staged + digest):
                     self._stage(path, digest)
         return digests
 
@@ -59,18 +73,31 @@ class Store:
         rows.drop_facts(_STAGED)
         rows.drop_facts(_PARTS)
 
+    def forget_directory(self, rows: Transaction) -> None:
+        """The directory of jobs may be gone: it is made anew before the next one."""
+        rows.drop_facts(self._staged + _JOBS)
+
+    def look(self) -> None:
+        """Read the one small file that surely may be read. Raises NoNews, Rejected."""
+        self._backend.get(self._marker(), 64)
+
+    def _marker(self) -> str:
+        return f"{self._facility.root.rstrip('/')}/jobs/.glidein"
+
     def _make_directory(self) -> None:
-        if self._ledger.fact(_JOBS):
+        age_s = self._clock() - float(self._ledger.fact(self._staged + _JOBS) or 0)
+        if 0 <= age_s < _DIRECTORY_S:
             return
         # A batch system needs the directory of its log before any job could make it.
-        self._backend.put(f"{self._facility.root.rstrip('/')}/jobs/.glidein", b"pilots' files\n")
-        self._ledger.set_fact(_JOBS, "1")
+        self._backend.put(self._marker(), b"pilots' files\n")
+        self._ledger.set_fact(self._staged + _JOBS, repr(self._clock()))
 
     def _digest(self, path: str) -> str:
         """Read only once while size, times and inode stay as they are."""
         try:
             found = os.stat(path)
-            key = f"{_DIGEST}{found.st_size}.{found.st_mtime_ns}.{found.st_ino}.{path}"
+            key = f"{_DIGEST}{found.st_size}.{found.st_mtime_ns}.{found.st_ino}."
+            key += os.fsencode(path).hex()  # a path need not be text
             if key not in self._digests:
                 self._digests[key] = self._ledger.fact(key) or self._remember(key, path)
         except OSError as err:
@@ -85,18 +112,21 @@ class Store:
 
     def _stage(self, path: str, digest: str) -> None:
         with self._turn(digest):
-            if self._ledger.fact(_STAGED + digest):
+            if self._ledger.fact(self._staged + digest):
                 return
             there = f"{store_of(self._facility)}/{digest}"
             if self._backend.get(there, 1) is None:
                 self._upload(path, digest, there)
             with self._ledger.transaction() as rows:
-                rows.set_fact(_STAGED + digest, path)
-                rows.drop_facts(_PARTS + digest)
+                rows.set_fact(self._staged + digest, os.fsencode(path).hex())
+                rows.drop_facts(self._parts + digest)
 
     def _upload(self, path: str, digest: str, there: str) -> None:
         """In chunks; what an interrupted upload has done already is not done again."""
-        size, name = self._facility.chunk_bytes, f"{_PARTS}{digest}:{self._facility.chunk_bytes}"
+        size, name = (
+            self._facility.chunk_bytes,
+            f"{self._parts}{digest}:{self._facility.chunk_bytes}",
+        )
         if os.stat(path).st_size > size * _MOST_PARTS:
             raise WrongJob(f"input {path}: too large for {_MOST_PARTS} chunks of {size} bytes")
         done, seen = int(self._ledger.fact(name) or 0), hashlib.sha256()

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 from condor_plugins.gateway import gahp
 from condor_plugins.gateway.carrying import Carrying
@@ -19,17 +20,36 @@ from condor_plugins.gateway.opening import Opened, open_facility
 from condor_plugins.gateway.promises import Promises
 from condor_plugins.gateway.rounds import Rounds
 
-# Threads by command. Sends may take minutes (uploads); a status must never wait behind one.
-_LANES = {"BLAH_JOB_SUBMIT": 4, "BLAH_JOB_STATUS": 1, "BLAH_JOB_CANCEL": 2, "BLAH_PING": 1}
-_CHANGING = {"BLAH_JOB_SUBMIT", "BLAH_JOB_CANCEL"}
+_SEND, _ASK = "send", "ask"
+# Threads by command. A submission and a wish to cancel are only written down in their lanes; two
+# more are for what the facility is asked then. That may take minutes (uploads), and nothing that
+# is still to be written down, and no status, may wait behind it.
+_LANES = {
+    "BLAH_JOB_SUBMIT": 4,
+    _SEND: 4,
+    "BLAH_JOB_STATUS": 1,
+    "BLAH_JOB_CANCEL": 2,
+    _ASK: 2,
+    "BLAH_PING": 1,
+}
+_NEXT = {"BLAH_JOB_SUBMIT": _SEND, "BLAH_JOB_CANCEL": _ASK}
+_MOST_ASKED = 100
 _PATIENCE_S = 120.0  # until the facility's own is known
 _GATHER_S = 0.2
 _TICK_S = 0.25
+_AGAIN_S = 1.0
 _REOPEN_S = 5.0
 _REFUSED = {
     "BLAH_JOB_HOLD": "a job at a facility cannot be held; condor_hold cancels it there",
     "BLAH_JOB_RESUME": "a job at a facility is never held there",
 }
+
+
+class Item(NamedTuple):
+    """A command in a lane; `name`: of its record, once it is written down."""
+
+    asked: Request
+    name: str = ""
 
 
 class Station:
@@ -53,7 +73,7 @@ class Station:
         self._carrying = Carrying(self._promises, self.opened)
         self._rounds = Rounds(self.opened, self._carrying.settle, self.reopen)
         self.log = logging.getLogger("condor_plugins.gateway")
-        self._lanes: dict[str, SimpleQueue[Request]] = {verb: SimpleQueue() for verb in _LANES}
+        self._lanes: dict[str, SimpleQueue[Item]] = {verb: SimpleQueue() for verb in _LANES}
         self._taking = {verb: threading.Lock() for verb in _LANES}
 
     def start(self) -> None:
@@ -75,7 +95,12 @@ class Station:
             # No pilot of ours carries an X.509 proxy.
             self._promises.keep(asked.reqid, gahp.done(asked.reqid))
         else:
-            self._lanes[asked.verb].put(asked)
+            self._put(asked.verb, Item(asked))
+
+    def _put(self, lane: str, item: Item) -> None:
+        with self._busy:
+            self._count += 1
+        self._lanes[lane].put(item)
 
     def opened(self) -> Opened:
         """The facility; the first command opens it. Raises Misconfigured, or what a disk raises."""
@@ -110,53 +135,57 @@ class Station:
             threading.Thread(target=self._rounds.run, daemon=True).start()
         return opened
 
-    def _lane(self, verb: str) -> None:
+    def _lane(self, lane: str) -> None:
         while True:
-            bunch: list[Request] = []
+            bunch: list[Item] = []
             try:
                 # One at a time: or each thread would send a part of what belongs together.
-                with self._taking[verb]:
-                    self._gather(verb, bunch)
-                self._carry(verb, bunch)
+                with self._taking[lane]:
+                    self._gather(lane, bunch)
+                self._carry(lane, bunch)
             except Exception as problem:
-                self.log.exception("%s", verb)
-                for asked in bunch:
-                    self._carrying.fail(asked, problem)
+                self.log.exception("%s", lane)
+                for item in bunch:
+                    self._carrying.fail(item.asked, problem)
             with self._busy:
-                self._count -= 1
-            if verb in _CHANGING:
+                self._count -= len(bunch)
+            if lane in (_SEND, _ASK):
                 self._rounds.wake()
 
-    def _gather(self, verb: str, bunch: list[Request]) -> None:
-        """The next command; with it submissions of the same moment, where many go at once."""
-        lane = self._lanes[verb]
-        bunch.append(lane.get())
-        with self._busy:
-            self._count += 1
-        most = self.opened().backend.most_at_once if verb == "BLAH_JOB_SUBMIT" else 1
+    def _gather(self, lane: str, bunch: list[Item]) -> None:
+        """The next one; with it those of the same moment, where many go at once."""
+        queue = self._lanes[lane]
+        bunch.append(queue.get())
+        most = _MOST_ASKED if lane == _ASK else 1
+        if lane == _SEND:
+            most = self.opened().backend.most_at_once
         until_s = time.monotonic() + _GATHER_S
         while len(bunch) < most and (left_s := until_s - time.monotonic()) > 0:
             try:
-                bunch.append(lane.get(timeout=left_s))
+                bunch.append(queue.get(timeout=left_s))
             except Empty:
                 break
 
-    def _carry(self, verb: str, bunch: list[Request]) -> None:
-        match verb:
+    def _carry(self, lane: str, bunch: list[Item]) -> None:
+        match lane:
             case "BLAH_JOB_STATUS":
-                self._carrying.status(bunch[0])
-            case "BLAH_JOB_CANCEL":
-                self._carrying.cancel(bunch[0])
+                self._carrying.status(bunch[0].asked)
             case "BLAH_PING":
-                self._carrying.ping(bunch[0])
+                self._carrying.ping(bunch[0].asked)
+            case "send":
+                self._carrying.send([item.name for item in bunch])
+            case "ask":
+                self._carrying.take_back()
             case _:
-                self._submit(bunch)
+                self._write(bunch[0].asked)
 
-    def _submit(self, bunch: list[Request]) -> None:
-        if again := self._carrying.submit(bunch):
-            time.sleep(1)
-        for asked in again:
-            self._lanes[asked.verb].put(asked)
+    def _write(self, asked: Request) -> None:
+        name = self._carrying.write(asked)
+        if name is None:
+            time.sleep(_AGAIN_S)
+            self._put(asked.verb, Item(asked))
+        elif name:
+            self._put(_NEXT[asked.verb], Item(asked, name))
 
     def _watch(self) -> None:
         """Answer in time what the facility, or the disk, takes too long for."""
@@ -177,4 +206,4 @@ class Station:
 
     def _at_work(self) -> bool:
         with self._busy:
-            return self._count > 0 or not all(lane.empty() for lane in self._lanes.values())
+            return self._count > 0

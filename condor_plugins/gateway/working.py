@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from condor_plugins.gateway.disk import alone
-from condor_plugins.gateway.values import SUBMITTED
 
 if TYPE_CHECKING:
     import logging
 
+    from condor_plugins.gateway.diagnostics import Diagnostics
     from condor_plugins.gateway.opening import Opened
 
 PROGRAM = [sys.executable, "-I", "-m", "condor_plugins.gateway"]
 MOST_S = 3600.0
-_AGAIN_S = 20.0
+_AGAIN_S, _SECOND_LOOK_S = 20.0, 1.0
 _LOCK, _STAMP = "working.lock", "working.stamp"
 
 
@@ -56,23 +56,38 @@ def work(opened: "Opened", most_s: float = MOST_S) -> None:
 
     log = log_to(opened.facility.name, opened.directory / "gateway.log")
     diagnostics, until_s = Diagnostics(), time.monotonic() + most_s
-    with alone(opened.directory / _LOCK) as mine:
-        while mine and time.monotonic() < until_s:
-            due_s = _round(opened, log)
-            diagnostics.tell(opened, log)
-            if not _unfinished(opened):
-                return
-            time.sleep(max(min(due_s, _AGAIN_S), 0.1))
+    # The one that is there may have looked for the last time just before this one was wanted.
+    for wait_s in (_SECOND_LOOK_S, 0.0):
+        with alone(opened.directory / _LOCK) as mine:
+            left = mine and _rounds(opened, diagnostics, log, until_s)
+        if mine:
+            break
+        time.sleep(wait_s)
+    if left:
+        # The lock is free again; a new process has the programs and settings of today.
+        go_on(opened.facility.name)
 
 
-def _round(opened: "Opened", log: "logging.Logger") -> float:
+def _rounds(
+    opened: "Opened", diagnostics: "Diagnostics", log: "logging.Logger", until_s: float
+) -> bool:
+    """Whether something is left at the deadline."""
+    while time.monotonic() < until_s:
+        due_s = _round(opened, diagnostics, log)
+        if due_s <= 0:
+            return False
+        time.sleep(max(min(due_s, _AGAIN_S, until_s - time.monotonic()), 0.1))
+    return True
+
+
+def _round(opened: "Opened", diagnostics: "Diagnostics", log: "logging.Logger") -> float:
+    """Seconds until the next one; 0 when nothing is left that status scripts do not do as well."""
     try:
-        return opened.engine.work()
+        if not opened.ledger.path.exists():
+            return 0.0  # taken away, and with it all that was to be done
+        due_s = opened.engine.work()
+        diagnostics.tell(opened, log)
+        return max(due_s, 0.1) if opened.engine.unfinished() else 0.0
     except Exception:
         log.exception("this round failed; there will be another one")
         return _AGAIN_S
-
-
-def _unfinished(opened: "Opened") -> bool:
-    """More is to be done than to ask how jobs are, which each status script does as well."""
-    return any(one.cancel_wanted or one.phase != SUBMITTED for one in opened.engine.live())

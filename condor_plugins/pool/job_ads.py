@@ -11,6 +11,8 @@ from condor_plugins.core.errors import TryAgain
 from condor_plugins.pool.translation import asking
 
 Value = str | int
+# htcondor2 says so where the schedd answered; without an answer, "Failed to connect to schedd".
+_OF_A_JOB = "Unable to edit job"
 
 
 class JobAds:
@@ -26,6 +28,7 @@ class JobAds:
         """`jobs`: "cluster.proc" → attribute → value, None for undefined.
 
         Returns the jobs that could not be edited, and why: most often they have left the queue.
+        When the schedd does not answer, these are all, and nothing further is tried.
         One edit serves all jobs that get the same value; edits are not worth a flush to disk.
         """
         same: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -34,16 +37,22 @@ class JobAds:
                 same[attribute, _text(value)].append(job)
         failed: dict[str, str] = {}
         for (attribute, text), ids in same.items():
-            failed |= self._edit([one for one in ids if one not in failed], attribute, text)
+            try:
+                failed |= self._edit([one for one in ids if one not in failed], attribute, text)
+            except TryAgain as problem:
+                return dict.fromkeys(jobs, str(problem)) | failed
         return failed
 
     def _edit(self, ids: list[str], attribute: str, text: str) -> dict[str, str]:
+        """Raises TryAgain when the schedd does not answer: each further edit would wait as long."""
         if not ids:
             return {}
         try:
             with asking(f"edit {attribute}"):
                 self._schedd.edit(ids, attribute, text, htcondor2.TransactionFlag.NonDurable)
         except TryAgain as problem:
+            if _OF_A_JOB not in str(problem):
+                raise
             if len(ids) == 1:
                 return {ids[0]: str(problem)}
             failed: dict[str, str] = {}

@@ -4,7 +4,7 @@
 import pytest
 
 from condor_plugins.facility.api import Api
-from condor_plugins.facility.values import NoNews, Rejected
+from condor_plugins.facility.values import NoAccess, NoNews, Rejected
 from condor_plugins.facility.web import NotTaken, Web
 from tests.facility.web_player import Heard, Play, Said, playing, said
 
@@ -76,7 +76,7 @@ def test_without_tokens_no_header() -> None:
 
 @pytest.mark.parametrize("token", ["a b", "a\r\nX: y", "", "ä"])
 def test_a_token_that_is_none_is_not_shown(token: str) -> None:
-    with playing(lambda one: said({})) as player, pytest.raises(Rejected) as caught:
+    with playing(lambda one: said({})) as player, pytest.raises(NoAccess) as caught:
         Api(Web(5.0), player.url, Given(token)).ask("GET", "/x")
     assert not token or token not in str(caught.value)
     assert player.heard == []

@@ -12,7 +12,7 @@ import pytest
 from condor_plugins.facility import globus_tasks
 from condor_plugins.facility.globus import Globus
 from condor_plugins.facility.globus_api import Task, last_line
-from condor_plugins.facility.globus_batch import options, outcome_of
+from condor_plugins.facility.globus_batch import options
 from condor_plugins.facility.globus_groups import Groups, Place, from_hint
 from condor_plugins.facility.globus_tasks import job_of
 from condor_plugins.facility.values import (
@@ -166,6 +166,47 @@ def test_an_unknown_endpoint_is_no_jobs_fault(site: Site) -> None:
     assert len(site.submits()) == 1
 
 
+@pytest.mark.parametrize("mode", ["task", "batch"])
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (said({"reason": "no"}, 400), Refused),
+        (said({"reason": "no"}, 501), Refused),
+        (said({"reason": "no"}, 403), NotSent),
+        *((Said(b"<html>", status), NotSent) for status in (404, 405, 407, 421)),
+        (said({}, 302), Unclear),
+        (said({}, 409), Unclear),
+    ],
+)
+def test_what_a_status_means_for_pilots(site: Site, mode: str, answer: Said, kind: type) -> None:
+    site.service.instead = lambda one: answer if "submit" in one.path else None
+    outcome = site.globus(Mode=mode).submit([job("gl-1", wall_s=60)])[0]
+    assert isinstance(outcome, kind), outcome
+
+
+@pytest.mark.parametrize("mode", ["task", "batch"])
+def test_too_large_a_request_is_split(site: Site, mode: str) -> None:
+    most = len(base64.b64encode(b"#" * 9000)) * 2
+
+    def narrow(one: Heard) -> Said | None:
+        return Said(b"", 413) if "submit" in one.path and len(one.body) > most else None
+
+    site.service.instead = narrow
+    sizes = [5000, 5000, 5000, 30000, 5000]
+    jobs = [job(f"gl-{n}", "#!" + "#" * size) for n, size in enumerate(sizes)]
+    outcomes = site.globus(Mode=mode).submit(jobs)
+    assert [one.name for one in outcomes] == [one.name for one in jobs]
+    assert [isinstance(one, Refused) for one in outcomes] == [False, False, False, True, False]
+
+
+def test_another_client_registers_its_own_functions(site: Site) -> None:
+    for client, many in (("me", 1), ("me", 1), ("you", 2)):
+        facility = site.facility._replace(client_id=client)
+        Globus(facility, site.state).submit([job("gl-1")])
+        assert len(site.player.asked("POST", "/v3/functions")) == many
+    assert len([*site.state.glob("globus-token-*.lock")]) == 2
+
+
 def test_the_note_comes_before_the_request(site: Site) -> None:
     """Killed while the request is under way: what is on disk is enough to find the tasks."""
     seen: list[list[str]] = []
@@ -307,21 +348,6 @@ def test_options_are_words_and_checked() -> None:
     assert {"--job-name=gl-1", "--partition=q", "--account=m1", "--time=2"} <= set(words)
     assert words[-3:] == ["-C", "cpu", "--exclusive"]
     assert not any(" " in word for word in words)
-
-
-@pytest.mark.parametrize(
-    ("item", "kind"),
-    [
-        ({"id": "12"}, Accepted),
-        ({"id": "x"}, Unclear),
-        ({"error": "sbatch: error: Invalid qos", "sure": True}, Refused),
-        ({"error": "Unable to contact slurm controller", "sure": True}, NotSent),
-        ({"error": "sbatch timed out", "sure": False}, Unclear),
-        (None, Unclear),
-    ],
-)
-def test_outcomes_of_batch_jobs(item: Any, kind: type) -> None:
-    assert isinstance(outcome_of("gl-1", item, "task:t"), kind)
 
 
 def test_a_pilot_whose_submit_task_waits_is_not_missing(site: Site) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from condor_plugins.facility import globus_functions
+from condor_plugins.facility.globus_batch import outcome_of
 from condor_plugins.facility.globus_functions import Function
 from condor_plugins.facility.globus_payload import arguments, code, result
-from condor_plugins.facility.values import NoNews
+from condor_plugins.facility.values import Accepted, NoNews, NotSent, Refused, Unclear
 from tests.facility.slurm_commands import commands
 
 FUNCTIONS = [globus_functions.pilot(), globus_functions.files(), globus_functions.slurm()]
@@ -206,6 +207,9 @@ def test_a_silent_queue_submits_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     [
         ("echo 'sbatch: error: invalid partition' >&2; exit 1", True),
         ("echo 'sbatch: error: Socket timed out on send/recv operation' >&2; exit 1", False),
+        ("echo 'sbatch: Slurm temporarily unable; Zero Bytes were sent' >&2; exit 1", False),
+        ("{ printf '%02000d' 1; echo ' Connection reset by peer'; } >&2; exit 1", False),
+        ("kill -9 $$", False),
         ("echo nonsense", False),
         ("sleep 60", False),
     ],
@@ -218,6 +222,34 @@ def test_how_sure_a_failed_submit_is(
     item = cluster.submit("gl-1")["gl-1"]
     assert item["sure"] is sure
     assert item["error"]
+    assert not item["passing"]
+
+
+@pytest.mark.parametrize(
+    "sbatch", ["echo 'Slurm backup controller in standby mode' >&2; exit 1", "exit 127"]
+)
+def test_what_the_controller_never_heard_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sbatch: str
+) -> None:
+    item = Cluster(tmp_path, monkeypatch, sbatch=sbatch).submit("gl-1")["gl-1"]
+    assert (item["sure"], item["passing"]) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("item", "kind"),
+    [
+        ({"id": "12"}, Accepted),
+        ({"id": "x"}, Unclear),
+        ({"error": "sbatch: error: Invalid qos", "sure": True}, Refused),
+        ({"error": "Unable to contact slurm controller", "sure": True}, NotSent),
+        ({"error": "x", "sure": True, "passing": True}, NotSent),
+        ({"error": "try again; Connection reset", "sure": True}, Unclear),
+        ({"error": "sbatch timed out", "sure": False}, Unclear),
+        (None, Unclear),
+    ],
+)
+def test_outcomes_of_batch_jobs(item: Any, kind: type) -> None:
+    assert isinstance(outcome_of("gl-1", item, "task:t"), kind)
 
 
 def test_one_bad_item_does_not_lose_the_others(

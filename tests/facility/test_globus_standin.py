@@ -191,7 +191,6 @@ def test_an_expired_token_is_fetched_again(site: Site) -> None:
     Path(site.facility.secret).write_text(
         json.dumps({"client_id": CLIENT_ID, "client_secret": "x"})
     )
-    (Path(site.facility.secret).parent / "state" / "globus-token").unlink()
     fresh = Globus(site.facility, Path(site.facility.secret).parent / "state")
     outcome = fresh.submit([site.job("gl-3")])[0]
     assert isinstance(outcome, NotSent)

@@ -12,23 +12,21 @@ from typing import Any, NamedTuple
 import pytest
 
 from condor_plugins.facility.iri import Iri, end_of
+from condor_plugins.facility.iri_api import IriApi
 from condor_plugins.facility.iri_rows import Row, matched, rows_of
 from condor_plugins.facility.iri_spec import LONGEST_WORD, arguments, job_spec
-from condor_plugins.facility.iri_submit import outcome_of
-from condor_plugins.facility.reply import Reply
 from condor_plugins.facility.values import (
     COMPLETED,
     IDLE,
     RUNNING,
     Accepted,
     Facility,
+    NoAccess,
     NoNews,
     NotSent,
-    Refused,
     Rejected,
     Resources,
     Submission,
-    Unclear,
     Wanted,
 )
 from tests.facility.web_player import Heard, Player, Said, playing, said
@@ -108,6 +106,17 @@ def test_what_cannot_be_said_is_refused(wrong: Submission) -> None:
         job_spec(wrong, facility())
 
 
+@pytest.mark.parametrize(
+    "name", ["queue", "project", "constraint", "reservation", "licenses", "Filesystems"]
+)
+def test_a_value_that_could_be_more_is_refused_by_name(name: str) -> None:
+    bad = "a\n#PBS -x"
+    own = facility(Filesystems=bad) if name == "Filesystems" else facility()
+    asked = {} if name == "Filesystems" else {name: bad}
+    with pytest.raises(Rejected, match=name):
+        job_spec(job(**asked), own)
+
+
 def row(state: str, meta: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
     return {"id": "7", "status": {"state": state, "meta_data": meta, **status}}
 
@@ -168,38 +177,6 @@ def test_only_what_is_wanted_is_taken_and_junk_is_passed_over() -> None:
     found = matched(rows, [Wanted("gl-1", "7"), Wanted("gl-5"), Wanted("gl-9", "9")])
     assert {name: one.id for name, one in found.items()} == {"gl-1": "7", "gl-5": "6"}
     assert rows_of({"detail": "x"}) == []
-
-
-PROBLEM = (("content-type", "application/problem+json"),)
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "kind", "words"),
-    [
-        (200, {"id": "job_1"}, Accepted, ""),
-        (200, {"id": "a/b"}, Unclear, ""),
-        (200, [], Unclear, ""),
-        (400, {"detail": "Bad", "invalid_params": [{"name": "n", "reason": "r"}]}, Refused, "n: r"),
-        (404, {"detail": "sbatch: error: Invalid qos"}, Refused, "Invalid qos"),
-        (422, {"detail": "Idempotency-Key was used with another body"}, Unclear, "another body"),
-        (409, {"detail": "in flight"}, Unclear, ""),
-        (408, {"detail": "slow"}, Unclear, ""),
-        (500, {"detail": "x"}, Unclear, ""),
-        (501, {"detail": "environment is not implemented"}, Refused, "environment"),
-        (503, {"detail": "maintenance until noon"}, NotSent, "noon"),
-        (401, {"detail": "expired"}, NotSent, "expired"),
-        (429, {}, NotSent, ""),
-    ],
-)
-def test_outcomes(status: int, body: Any, kind: type, words: str) -> None:
-    outcome = outcome_of("gl-1", Reply(status, dict(PROBLEM), json.dumps(body).encode()))
-    assert isinstance(outcome, kind), outcome
-    assert words in getattr(outcome, "reason", "")
-
-
-def test_a_gateways_503_may_come_after_the_deed() -> None:
-    page = Reply(503, {"content-type": "text/html"}, b"<html>upstream reset</html>")
-    assert isinstance(outcome_of("gl-1", page), Unclear)
 
 
 class Site(NamedTuple):
@@ -303,6 +280,69 @@ def test_a_resource_with_a_new_id_is_found_again(site: Site) -> None:
     assert site.iri.submit([job("gl-2")]) == [Accepted("gl-2", "2")]
     assert site.iri.submit([job("gl-3")]) == [Accepted("gl-3", "2")]
     assert len(site.player.asked("POST", "job/R")) == 2
+
+
+def test_a_404_of_a_front_end_is_no_news(site: Site) -> None:
+    page = Said(b"<html>no route</html>", 404)
+    site.plays["POST compute/status/R"] = said([])
+    site.plays["GET compute/status/R/1"] = page
+    site.plays["DELETE compute/cancel/R/1"] = page
+    with pytest.raises(NoNews):
+        site.iri.states([Wanted("gl-1", "1")])
+    with pytest.raises(NoNews):
+        site.iri.cancel([Wanted("gl-1", "1")])
+    gone = said({"detail": "Job 1 not found"}, 404)
+    site.plays["GET compute/status/R/1"] = gone
+    assert site.iri.states([Wanted("gl-1", "1")]) == {}
+
+
+def test_a_404_whose_resource_cannot_be_looked_up_is_no_news(site: Site) -> None:
+    site.plays["POST compute/status/R"] = said([])
+    assert site.iri.states([Wanted("gl-1")]) == {}
+    site.plays["GET compute/resources"] = said([])
+    with pytest.raises(NoNews, match="looked up"):
+        site.iri.states([Wanted("gl-1", "1")])
+
+
+@pytest.mark.parametrize(
+    ("two", "one", "version"),
+    [
+        (200, 500, "2"),
+        (404, 200, "1"),
+        (404, 404, ""),
+        (302, 200, ""),
+        (401, 200, ""),
+        (503, 0, ""),
+    ],
+)
+def test_only_a_plain_answer_tells_the_version(
+    two: int, one: int, version: str, tmp_path: Path
+) -> None:
+    def answer(asked: Heard) -> Said:
+        return said({"detail": "x"}, two if "openapi" in asked.path else one)
+
+    with playing(answer) as player:
+        api = IriApi(facility(f"{player.url}/iri", Version="")._replace(timeout_s=0.5), tmp_path)
+        if version:
+            assert api.version() == version
+            return
+        with pytest.raises(NoNews):
+            api.version()
+    assert not (tmp_path / "iri.json").exists()
+
+
+@pytest.mark.parametrize("said_so", ["v1", "1", "V2", "2"])
+def test_the_version_may_be_told(said_so: str, tmp_path: Path) -> None:
+    assert IriApi(facility(Version=said_so), tmp_path).version() == said_so[-1]
+
+
+def test_without_a_token_there_is_no_access(site: Site, tmp_path: Path) -> None:
+    site.plays["POST compute/status/R"] = said({"detail": "no"}, 401)
+    with pytest.raises(NoAccess):
+        site.iri.states([Wanted("gl-1")])
+    (tmp_path / "token").unlink()
+    with pytest.raises(NoAccess):
+        site.iri.cancel([Wanted("gl-1", "1")])
 
 
 def test_an_unknown_machine_is_no_jobs_fault(site: Site) -> None:

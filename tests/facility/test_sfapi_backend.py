@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Superfacility API as a backend: what its answers to submit and cancel mean."""
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from condor_plugins.facility.values import (
     Allocation,
     CredentialState,
     Health,
+    NoAccess,
     NoNews,
     NotSent,
     Refused,
@@ -67,7 +69,8 @@ def test_a_submit_is_one_post_and_one_question(bench: Bench) -> None:
     assert form["job"].endswith("#SBATCH --cpus-per-task=1\necho &=\n")
     assert "#SBATCH --qos=debug\n" in form["job"]
     assert bench.player.heard[0].headers["authorization"] == "Bearer good"
-    assert (bench.state_dir / "sfapi-token").stat().st_mode & 0o777 == 0o600
+    (kept,) = set(bench.state_dir.glob("sfapi-token-*")) - set(bench.state_dir.glob("*.lock"))
+    assert kept.stat().st_mode & 0o777 == 0o600
 
 
 def test_many_go_at_once_and_answers_keep_their_order(bench: Bench) -> None:
@@ -106,6 +109,9 @@ SUBMITS: list[tuple[Said, type, str]] = [
     (said({"task_id": None, "status": "ERROR", "error": BUSY + "Invalid qos"}), Refused, "qos"),
     (failed(BUSY + "Unable to contact slurm controller"), NotSent, "contact"),
     (failed(BUSY + "Socket timed out on send/recv"), Unclear, "timed out"),
+    (failed("temporarily unable, sleeping; " + BUSY + "Zero Bytes"), Unclear, "Zero"),
+    (failed("sbatch: " + "x" * 400 + " Connection reset by peer"), Unclear, "sbatch"),
+    (failed("sbatch: " + "x" * 400 + " Unable to contact slurm controller"), NotSent, "sbatch"),
     (failed("internal error"), Unclear, "internal"),
     (said({**OK, "task_id": None}), Unclear, "no task"),
     (said({**OK, "task_id": "../x"}), Unclear, "no task"),
@@ -113,6 +119,9 @@ SUBMITS: list[tuple[Said, type, str]] = [
     (Said(b'{"task_id": "t'), Unclear, "cut off"),
     (said({"detail": "Not found"}, 404), Refused, "404 Not found"),
     (said({"detail": [{"loc": ["job"], "msg": "bad"}]}, 422), Refused, "job: bad"),
+    *((Said(b"<html>", status), NotSent, str(status)) for status in (404, 405, 407, 421)),
+    *((said({}, status), Unclear, str(status)) for status in (302, 409, 410)),
+    *((said({"detail": "no"}, status), Refused, "no") for status in (400, 413, 501)),
     (said({"detail": "no"}, 401), NotSent, "401 no"),
     (said({"detail": "no"}, 403), NotSent, "403 no"),
     (said({}, 429, Retry_After="9"), NotSent, "429"),
@@ -213,6 +222,28 @@ def test_what_an_answer_to_a_cancel_means(answer: Said, words: str | None, bench
     else:
         assert bench.nersc.cancel([Wanted("gl-1", "1")]) == {"gl-1": words}
     assert len(bench.player.heard) == 1
+
+
+def test_a_refused_credential_is_no_word_on_a_job(bench: Bench) -> None:
+    bench.service.plays["DELETE /compute/jobs/perlmutter/1"] = said({"detail": "no"}, 403)
+    bench.service.plays["GET /tasks/t1"] = said({"detail": "no"}, 401)
+    bench.service.queue()
+    with pytest.raises(NoAccess):
+        bench.nersc.cancel([Wanted("gl-1", "1")])
+    with pytest.raises(NoAccess):
+        bench.nersc.states([Wanted("gl-1", "", "t1")])
+
+
+def test_another_secret_may_be_of_another_account(bench: Bench, tmp_path: Path) -> None:
+    secret = tmp_path / "key"
+    secret.touch()
+    nersc = Sfapi(bench.facility._replace(secret=str(secret)), bench.state_dir)
+    bench.service.queue()
+    for changed_s, asked in ((1, 1), (1, 1), (2, 2)):
+        os.utime(secret, (changed_s, changed_s))
+        assert nersc.states([Wanted("gl-1")]) == {}
+        assert len(bench.player.asked("GET", "/account/")) == asked
+    assert len([*bench.state_dir.glob("sfapi-token-*.lock")]) == 2
 
 
 def test_a_job_without_an_id_is_looked_up_to_be_cancelled(bench: Bench) -> None:

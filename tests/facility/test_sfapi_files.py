@@ -129,6 +129,8 @@ def test_a_file_comes_down_whole_or_its_end(bench: Bench) -> None:
     assert (asked.path, asked.query) == (DOWN + QUOTED, {"binary": "true"})
     down(bench, said({**OK, "file": "text ä", "is_binary": False}))
     assert bench.nersc.get(PATH, 1000) == "text ä".encode()
+    down(bench, said({**OK, "file": "a\udc80", "is_binary": False}))
+    assert bench.nersc.get(PATH, 1000) == b"a?"
 
 
 @pytest.mark.parametrize(
@@ -148,6 +150,10 @@ def test_a_file_that_is_not_there(answer: Said, bench: Bench) -> None:
     "answer",
     [
         failed("Permission denied"),
+        failed("user not found"),
+        failed("ls: cannot access '/x': Permission denied"),
+        Said(b"<html>no route</html>", 404),
+        said({"status": "BUSY", "error": "No such file or directory"}),
         said({**OK, "file": None}),
         said({**OK, "file": "?", "is_binary": True}),
         Said(json.dumps({**OK, "file": "abcd"}).encode()[:-4]),

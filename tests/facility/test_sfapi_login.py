@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from condor_plugins.facility.sfapi_login import Client, assertion, client_of, fetched
-from condor_plugins.facility.values import Facility, NoNews, Rejected
+from condor_plugins.facility.values import Facility, NoAccess, NoNews, Rejected
 from condor_plugins.facility.web import NotTaken, Web
 from tests.facility.standins import Key, make_key
 from tests.facility.web_player import Heard, Play, Said, playing, said, script
@@ -132,7 +132,7 @@ def test_a_broken_file_is_refused_without_its_words(content: str, tmp_path: Path
     path = tmp_path / "key"
     where = facility(path, "")
     path.write_bytes(content.encode(errors="surrogateescape"))
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(NoAccess) as caught:
         client_of(where)
     assert "s3cr3t" not in str(caught.value)
     assert caught.value.__cause__ is None or isinstance(caught.value.__cause__, OSError)
@@ -153,7 +153,7 @@ def test_a_key_of_another_kind_is_refused() -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    with pytest.raises(Rejected, match="no RSA key"):
+    with pytest.raises(NoAccess, match="no RSA key"):
         assertion(Client(CLIENT_ID, pem), URL, 0)
 
 
@@ -209,9 +209,15 @@ def test_a_life_that_is_not_told_is_the_usual_one(life: Any, key: Key, tmp_path:
 def test_a_refused_key_is_refused_at_once(key: Key, tmp_path: Path) -> None:
     answer = {"error": "invalid_client", "error_description": "Expired client"}
     err, heard = login(key, tmp_path, script(said(answer, 401)))
-    assert isinstance(err, Rejected)
+    assert isinstance(err, NoAccess)
     assert "Expired client" in str(err)
     assert len(heard) == 1
+
+
+def test_a_login_turned_away_unread_is_not_repeated(key: Key, tmp_path: Path) -> None:
+    err, heard = login(key, tmp_path, script(said({}, 429, Retry_After="9")))
+    assert isinstance(err, NotTaken)
+    assert (err.retry_after_s, len(heard)) == (9.0, 1)
 
 
 def test_a_lost_answer_is_asked_for_with_a_new_statement(key: Key, tmp_path: Path) -> None:

@@ -99,6 +99,9 @@ def test_a_number_out_of_range_is_refused_by_name(asked: dict[str, Any]) -> None
         *("--job-name=x", "--job-n=x", "-Jx", "-J x", "--out=/x", "-o x", "--array=1-9", "-a 1-9"),
         *("--wrap=x", "-HJx", "-sH", "--mem=`id`", "--x=$HOME", "--comment='a'", "-M all", "-D /"),
         *("--", "--e=x", "--clusters=all", "\\", "--comment=#x"),
+        *("/bin/other", "-N2 other", "--qos=a other", "--exclusive other", "-C gpu other"),
+        *("-C :", "--qos hetjob", "--qos packjob", "--test-only", "--wait", "-W", "--help", "-h"),
+        *("--usage", "--version", "-V", "--parsable", "--test"),
     ],
 )
 def test_extra_options_cannot_take_the_job_out_of_our_hands(extra: str) -> None:
@@ -107,7 +110,15 @@ def test_extra_options_cannot_take_the_job_out_of_our_hands(extra: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "extra", ["-N2", "-C gpu", "--mail-type=END -q debug", "--signal=B:USR1@60"]
+    "extra",
+    [
+        "-N2",
+        "-C gpu",
+        "--qos debug",
+        "--wait-all-nodes=1",
+        "--mail-type=END -q debug",
+        "--signal=B:USR1@60",
+    ],
 )
 def test_other_extra_options_pass(extra: str) -> None:
     assert lines(extra=extra)[-1] == extra

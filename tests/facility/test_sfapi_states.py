@@ -157,7 +157,8 @@ HINTS: list[tuple[Said, tuple[str, str] | None]] = [
     (task(None, "new"), ("task.t1", "SUBMITTING")),
     (said({}, 500), ("task.t1", "UNKNOWN")),
     (task({"status": "error", "error": BUSY}), None),
-    (said({}, 404), None),
+    (said({"detail": "Not found"}, 404), None),
+    (Said(b"<html>404</html>", 404), ("task.t1", "UNKNOWN")),
 ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from condor_plugins.facility import tokens
 from condor_plugins.facility.tokens import Token, TokenCache
 from condor_plugins.facility.values import NoNews, Rejected
 
@@ -45,7 +46,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def cache(issuer: Issuer, path: Path) -> Callable[[], TokenCache]:
     """Each call stands for another process."""
-    return lambda: TokenCache(path, issuer, issuer.clock)
+    return lambda: TokenCache(lambda: path, issuer, issuer.clock)
 
 
 def test_one_fetch_serves_all(cache: Callable[[], TokenCache], issuer: Issuer, path: Path) -> None:
@@ -79,7 +80,49 @@ def test_an_old_token_serves_while_no_new_one_is_to_be_had(
     with pytest.raises(NoNews, match="closed"):
         mine.token()
     issuer.fails = None
+    with pytest.raises(NoNews, match="closed"):  # the service is left in peace for a while
+        mine.token()
+    issuer.now_s += 21
     assert mine.token() == "t2"
+
+
+def test_a_failed_fetch_is_not_repeated_before_the_service_wants_it(
+    cache: Callable[[], TokenCache], issuer: Issuer
+) -> None:
+    mine = cache()
+    asked: list[float] = []
+
+    def fails() -> Token:
+        asked.append(issuer.now_s)
+        raise NoNews("busy", 100.0)
+
+    mine._fetch = fails
+    for _ in range(11):
+        with pytest.raises(NoNews, match="busy"):
+            mine.token()
+        issuer.now_s += 20
+    assert asked == [1000.0, 1100.0, 1200.0]
+
+
+def test_another_login_has_another_token(issuer: Issuer, tmp_path: Path) -> None:
+    name = ["token-a"]
+    mine = TokenCache(lambda: tmp_path / name[0], issuer, issuer.clock)
+    assert (mine.token(), mine.token()) == ("t1", "t1")
+    os.utime(tmp_path / "token-a", (1, 1))
+    name[0] = "token-b"
+    assert mine.token() == "t2"
+    assert not (tmp_path / "token-a").exists()
+
+
+def test_the_old_token_serves_while_another_process_fetches(
+    cache: Callable[[], TokenCache], issuer: Issuer, path: Path
+) -> None:
+    mine = cache()
+    mine._longest_s = 0.05
+    assert mine.token() == "t1"
+    issuer.now_s += 85
+    with tokens._lock_of(path, 1.0):
+        assert mine.token() == "t1"
 
 
 def test_a_refused_key_is_told(cache: Callable[[], TokenCache], issuer: Issuer) -> None:
@@ -151,7 +194,7 @@ def test_a_thread_waits_for_the_one_that_fetches(path: Path) -> None:
         fetched.append(1)
         return Token("one", 1000, 1100)
 
-    caches = [TokenCache(path, fetch, lambda: 1001.0) for _ in range(2)]
+    caches = [TokenCache(lambda: path, fetch, lambda: 1001.0) for _ in range(2)]
     got: list[str] = []
     threads = [
         threading.Thread(target=lambda one=one: got.append(one.token())) for one in caches * 2
@@ -171,7 +214,7 @@ def _fetch_in_a_process(path: Path, count: Path) -> None:
             stream.write(".")
         return Token(f"by{os.getpid()}", 1000, 1100)
 
-    assert TokenCache(path, fetch, lambda: 1001.0).token().startswith("by")
+    assert TokenCache(lambda: path, fetch, lambda: 1001.0).token().startswith("by")
 
 
 def test_of_many_processes_one_fetches(path: Path, tmp_path: Path) -> None:
@@ -187,10 +230,9 @@ def test_of_many_processes_one_fetches(path: Path, tmp_path: Path) -> None:
 
 
 def test_one_that_never_ends_its_fetch_stops_nobody(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path,
 ) -> None:
-    monkeypatch.setattr("condor_plugins.facility.tokens.LONGEST_FETCH_S", 0.1)
-    second = TokenCache(path, lambda: Token("other", 1000, 1100), lambda: 1001.0)
+    second = TokenCache(lambda: path, lambda: Token("other", 1000, 1100), lambda: 1001.0, 0.1)
     heard: list[str] = []
 
     def fetch() -> Token:
@@ -199,5 +241,5 @@ def test_one_that_never_ends_its_fetch_stops_nobody(
         heard.append(caught.value.reason)
         return Token("one", 1000, 1100)
 
-    assert TokenCache(path, fetch, lambda: 1001.0).token() == "one"
+    assert TokenCache(lambda: path, fetch, lambda: 1001.0).token() == "one"
     assert heard

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from condor_plugins.facility.values import NoNews, Rejected
+from condor_plugins.facility.values import NoAccess, NoNews, Rejected
 from condor_plugins.facility.web import VERSION, NotTaken, Reply, Web, origin_of
 from tests.facility.web_player import Heard, Said, playing, said, script
 
@@ -194,8 +194,21 @@ def test_what_a_status_means() -> None:
     with pytest.raises(NoNews) as news:
         reply(503, b'{"detail": "Scheduled Maintenance"}').check()
     assert news.value.maintenance
-    with pytest.raises(Rejected, match="HTTP 302"):
-        reply(302).check()
+    for status in (100, 302, 404, 405, 407, 421):  # a front end's, not the API's
+        with pytest.raises(NoNews, match=f"HTTP {status}"):
+            reply(status, b"<html>no route</html>").check()
+    with pytest.raises(Rejected, match="no such job"):
+        reply(404, b'{"detail": "no such job"}').check()
+    for status in (401, 403):
+        with pytest.raises(NoAccess):
+            reply(status).check()
+
+
+@pytest.mark.parametrize("where", ["http://[", "/\u00e4", "http://[::1"])
+def test_a_redirect_to_nonsense_is_no_news(where: str) -> None:
+    answer = said({}, 302, Location=where)
+    with playing(script(answer)) as player, pytest.raises(NoNews):
+        Web(5.0).ask("GET", player.url + "/x")
 
 
 def test_the_time_to_wait_may_be_a_date() -> None:

@@ -45,6 +45,11 @@ class Bench:
         return found
 
     def poll(self, wait_s: float = 61.0) -> bool:
+        """After this time, in which answers came as often as they do."""
+        while wait_s > 120.0:
+            self.now += 61.0
+            wait_s -= 61.0
+            self.engine.poll()
         self.now += wait_s
         return self.engine.poll()
 

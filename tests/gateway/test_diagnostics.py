@@ -185,3 +185,17 @@ def test_a_job_that_is_gone_fails_alone() -> None:
     failed = ads.set({"1.0": value, "9.9": value})
     assert list(failed) == ["9.9"]
     assert [one[0] for one in schedd.edits] == [["1.0"], ["1.0"]]
+
+
+def test_a_schedd_that_does_not_answer_is_asked_once() -> None:
+    ads, tries = object.__new__(JobAds), []
+
+    class Silent:
+        def edit(self, *arguments: Any) -> None:
+            tries.append(arguments)
+            raise htcondor2.HTCondorException("Failed to connect to schedd.")
+
+    ads._schedd = Silent()
+    value: dict[str, str | int | None] = {"GlideinRemoteState": "RUNNING", "GlideinRemoteStart": 5}
+    failed = ads.set({"1.0": value, "1.1": value})
+    assert (set(failed), len(tries)) == ({"1.0", "1.1"}, 1)

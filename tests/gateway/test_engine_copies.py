@@ -10,6 +10,7 @@ from condor_plugins.facility.values import COMPLETED
 from condor_plugins.gateway.values import (
     CANCELLED,
     INTENDED,
+    REFUSED,
     SENT,
     SUBMITTED,
 )
@@ -118,3 +119,33 @@ def test_giving_up_what_may_have_arrived_looks_for_it(bench: Bench) -> None:
         bench.now += 300.0
         bench.engine.work()
     assert bench.job(name).ended == "cancelled"
+
+
+def test_another_copy_that_is_refused_does_not_end_the_first_one(bench: Bench) -> None:
+    bench.there.hide_s = lambda: 2400.0
+    bench.faults["submit"] = "lost"
+    name = bench.submit()
+    bench.poll(1300.0)
+    assert bench.phase(name) == INTENDED
+    bench.faults["submit"] = "refuse"
+    bench.engine.work()
+    assert bench.phase(name) == SENT
+    bench.there.start(bench.job(name))
+    bench.poll(500.0)
+    bench.engine.finish()
+    assert "remove" not in bench.there.calls
+    bench.job(name).listed_s = 0.0
+    bench.poll()
+    assert (bench.phase(name), bench.record(name).error) == (SUBMITTED, "")
+
+
+def test_another_copy_that_is_refused_is_refused_once_the_first_is_not_found(bench: Bench) -> None:
+    bench.faults["submit"] = "lost-before"
+    name = bench.submit()
+    bench.poll(1300.0)
+    bench.faults["submit"] = "refuse"
+    bench.engine.work()
+    bench.poll(1300.0)
+    assert bench.phase(name) == REFUSED
+    assert "Invalid qos" in bench.record(name).error
+    assert bench.there.calls.count("submit") == 2

@@ -2,13 +2,14 @@
 """The end of a job: how it is told, and what comes back before that."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from condor_plugins.facility.values import COMPLETED, RUNNING
+from condor_plugins.facility.values import COMPLETED, RUNNING, NoAccess, Rejected
 from condor_plugins.gateway.script import place_of
+from condor_plugins.gateway.values import DONE
 from tests.gateway.engine_bench import Bench
 
 
@@ -110,10 +111,76 @@ def test_files_come_before_the_end_is_told_and_then_all_is_removed(
     assert bench.record(name).cleaned == 1
 
 
-def test_files_that_may_not_be_fetched_do_not_hold_up_the_end(bench: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize("no", [NoAccess("the secret has run out"), Rejected("403 no such right")])
+def test_a_credential_is_waited_for_before_and_after_the_end(
+    bench: Bench, tmp_path: Path, no: Rejected, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = bench.running(stdout=f"{tmp_path}/out")
     bench.end(name)
-    bench.faults["get"] = "rejected"
+
+    def refuse(*_: object) -> None:
+        raise no
+
+    with monkeypatch.context() as mended:
+        mended.setattr(bench.there, "get", refuse)
+        for _ in range(5):
+            bench.now += 700.0
+            assert bench.engine.finish() == 0
+    bench.now += 700.0
+    with monkeypatch.context() as mended:
+        mended.setattr(bench.there, "remove", refuse)
+        for _ in range(5):
+            bench.engine.work()
+            bench.now += 4000.0
+        assert (bench.phase(name), bench.record(name).cleaned) == (DONE, 0)
+        assert (tmp_path / "out").exists() and bench.there.root_files()
+        assert bench.engine.unfinished()
+    bench.engine.work()
+    assert (bench.record(name).cleaned, bench.there.root_files()) == (1, [])
+    assert not bench.engine.unfinished()
+
+
+def test_what_is_never_allowed_ends_after_three_days(bench: Bench, tmp_path: Path) -> None:
+    name = bench.running(stdout=f"{tmp_path}/out")
+    bench.end(name)
+    bench.faults = {"get": "rejected", "remove": "rejected"}
+    bench.engine.finish()
+    bench.now += 3 * 86400.0
+    bench.engine.finish()
+    assert (bench.phase(name), bench.record(name).cleaned) == (DONE, 1)
+
+
+def test_one_that_cannot_be_removed_does_not_keep_the_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [bench.running(f"home_bl_{number}") for number in range(3)]
+    for name in names:
+        bench.end(name)
+    remove = bench.there.remove
+
+    def not_this(paths: Sequence[str]) -> None:
+        if any(names[1] in path for path in paths):
+            raise Rejected("403 Forbidden: not your file")
+        remove(paths)
+
+    monkeypatch.setattr(bench.there, "remove", not_this)
+    bench.engine.finish()
+    assert [bench.record(name).cleaned for name in names] == [1, 0, 1]
+
+
+def test_files_that_may_not_be_fetched_do_not_hold_up_the_end(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = bench.running(stdout=f"{tmp_path}/out")
+    bench.end(name)
+    get = bench.there.get
+
+    def of_others(path: str, most_bytes: int) -> bytes | None:
+        if name in path:
+            raise Rejected("403 Forbidden: not your file")
+        return get(path, most_bytes)
+
+    monkeypatch.setattr(bench.there, "get", of_others)
     assert bench.engine.finish() == 1
     reason = bench.engine.answer(name).attributes["ExitReason"]
     assert "cannot be fetched: 403 Forbidden" in str(reason)
@@ -133,6 +200,20 @@ def test_a_facility_that_moves_no_files_is_not_asked_for_any(bench: Bench, tmp_p
     bench.engine.work()
     assert "moves no files" in str(bench.engine.answer(name).attributes["ExitReason"])
     assert {"put", "get", "remove"}.isdisjoint(bench.there.calls)
+
+
+@pytest.mark.parametrize(("log", "made"), [(False, 1), (True, 0)])
+def test_a_job_that_left_nothing_casts_doubt_on_the_directory(
+    bench: Bench, log: bool, made: int
+) -> None:
+    name = bench.submit()
+    if log:
+        bench.there.files[place_of(bench.site, name).log] = b"slurmstepd: error\n"
+    bench.end(name, "failed", 1)
+    bench.engine.finish()
+    puts = bench.there.calls.count("put")
+    bench.submit("home_bl_2")
+    assert bench.there.calls.count("put") - puts == made
 
 
 def test_a_store_that_lost_a_file_is_filled_again(bench: Bench, tmp_path: Path) -> None:

@@ -163,6 +163,25 @@ def test_what_is_no_ad_is_refused(text: str) -> None:
         from_ad(text)
 
 
+RESOURCES = "Queue BatchProject BatchConstraint BatchReservation BatchLicenses BatchRuntime"
+RESOURCES += " BatchExtraSubmitArgs RequestCpus RequestGPUs RequestMemory NodeNumber GPUNumber"
+
+
+@pytest.mark.parametrize("name", [*RESOURCES.split(), "WholeNodes", "HostNumber"])
+@pytest.mark.parametrize("text", ['ifThenElse(MY.Iwd == "/log", 1, 0)', "X", "{ 1 }", "(1)"])
+def test_a_resource_is_no_expression(name: str, text: str) -> None:
+    """The factory could see another value than the gateway."""
+    with pytest.raises(WrongJob, match=f"{name} should be a plain value"):
+        from_ad(ad(**{name: text, "X": "1"}))
+    with pytest.raises(WrongJob, match="should be a plain value"):
+        from_ad(ad(**{name.swapcase(): text, "X": "1"}))
+
+
+def test_no_gpus_are_not_some() -> None:
+    assert from_ad(ad(RequestGPUs="0", GPUNumber="2")).resources.gpus == 0
+    assert from_ad(ad(RequestGPUs="undefined", GPUNumber="2")).resources.gpus == 2
+
+
 def test_paths_need_a_directory() -> None:
     with pytest.raises(WrongJob, match=r"Out = .* no absolute Iwd"):
         from_ad(ad(Iwd='""', Out='"out"'))

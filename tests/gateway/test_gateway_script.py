@@ -117,6 +117,40 @@ def test_what_can_be_no_variable_is_refused(name: str, site: Facility, tmp_path:
         render(job(program(tmp_path, PROGRAM), environment=((name, "1"),)), site, "gl-1", {})
 
 
+SHELLS_OWN = "RANDOM SRANDOM SECONDS LINENO OPTIND OPTARG HISTCMD BASHPID EPOCHSECONDS"
+SHELLS_OWN += " EPOCHREALTIME GROUPS DIRSTACK FUNCNAME COMP_CWORD COMP_WORDBREAKS BASH_ENV"
+SHELLS_OWN += " BASH_ARGV0 BASH_SUBSHELL BASHOPTS SHELLOPTS EUID UID PPID IFS PS4 ENV"
+OTHERS = "PATH HOME LANG SHELL PWD OLDPWD TMPDIR HISTSIZE HISTFILESIZE FUNCNEST OPTERR MAILCHECK"
+OTHERS += " TMOUT COLUMNS LINES IGNOREEOF PS1 PS2 PROMPT_COMMAND CDPATH SHLVL random BASHX GLIDEIN"
+
+
+@pytest.mark.parametrize("name", SHELLS_OWN.split())
+def test_what_a_shell_treats_specially_is_refused(
+    name: str, site: Facility, tmp_path: Path
+) -> None:
+    with pytest.raises(WrongJob, match=f"'{name}'"):
+        render(job(program(tmp_path, PROGRAM), environment=((name, "1"),)), site, "gl-1", {})
+
+
+def test_no_variable_runs_anything(shell: str, site: Facility, tmp_path: Path) -> None:
+    """bash calculates what is assigned to RANDOM and its like, and so runs what is in there."""
+    touched = tmp_path / "touched"
+    path = program(tmp_path, "#!/bin/sh\nexit 3\n")
+    given = []
+    for name in (SHELLS_OWN + " " + OTHERS).split():
+        one = (name, f"dir[$(touch {touched})]")
+        try:
+            render(job(path, environment=(one,)), site, "gl-1", {})
+        except WrongJob:
+            continue
+        given.append(one)
+    assert [name for name, _ in given] == OTHERS.split()
+    script = render(job(path, environment=tuple(given)), site, "gl-1", {}).script
+    run(shell, script)
+    assert Path(place_of(site, "gl-1").control, "rc").read_text() == "3\n"
+    assert not touched.exists()
+
+
 def test_a_second_copy_ends_and_says_why(shell: str, site: Facility, tmp_path: Path) -> None:
     counting = '#!/bin/sh\necho once >>"$0".runs; exit 3\n'
     script = render(job(program(tmp_path, counting, "count")), site, "gl-1", {}).script

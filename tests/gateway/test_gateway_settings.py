@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which facility a batch type is, and when HTCondor's configuration is asked for it."""
 
+import errno
 import json
 import os
 import time
@@ -93,8 +94,21 @@ def test_while_the_configuration_is_broken_the_last_copy_counts(
     first = settings.load("nersc")
     configuration.error = error
     assert settings.load("nersc", refresh=True) == first
-    with pytest.raises(Misconfigured):
+    with pytest.raises(type(error)):
         settings.load("alcf")
+
+
+def test_a_full_disk_passes_and_somebody_else_s_directory_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, problem in ((errno.ENOSPC, TryAgain), (errno.EACCES, Misconfigured)):
+
+        def fail(*_: object, number: int = number, **__: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(Path, "mkdir", fail)
+        with pytest.raises(problem, match="GLIDEIN_GATEWAY_DIR"):
+            settings.ours(tmp_path / "new")
 
 
 def test_the_knob_moves_the_directory_and_the_copy_knows_where(

@@ -4,13 +4,16 @@
 import json
 import os
 import re
+import sqlite3
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import classad2
 import htcondor2  # noqa: F401 (before classad2 evaluates anything)
 import pytest
 
+from condor_plugins.core.errors import TryAgain
 from condor_plugins.gateway import quick, results_cache
 from condor_plugins.gateway.values import SUBMITTED, Record
 from tests.gateway.gateway_site import Site, wait_until
@@ -88,6 +91,15 @@ def test_a_cancel_that_is_not_taken_goes_on_behind_the_answer(site: Site) -> Non
     wait_until("it is cancelled", lambda: site.backend.jobs().copy().popitem()[1].get("ended"), 40)
 
 
+def test_a_wish_has_a_process_that_goes_on_with_it(site: Site) -> None:
+    """The facility may take it and not do it."""
+    job = submit(site)
+    lock = site.directory / "working.lock"
+    assert not lock.exists()
+    site.helper("cancel", job.removeprefix("nersc/"))
+    wait_until("the process works", lock.exists)
+
+
 @pytest.mark.parametrize(
     ("fault", "how", "line"),
     [
@@ -142,6 +154,51 @@ def test_patience_ends_with_the_job_s_own_name_and_the_work_goes_on(tmp_path: Pa
     site.backend.set_fault("submit", "")
     wait_until("it is submitted", site.backend.jobs, 40)
     assert status(site, found.group(2))["JobStatus"] == 1
+
+
+def test_patience_holds_when_the_facility_hangs(tmp_path: Path) -> None:
+    site = Site(tmp_path, patience_s=1.0)
+    site.backend.set_fault("submit", "hang")
+    done = site.helper("submit", *words(site), timeout_s=15)
+    found = JOB.search(done.stdout)
+    assert found
+    assert found.group(2).split("/")[2].startswith("gl-")
+    site.backend.set_fault("submit", "")
+
+
+@pytest.mark.parametrize("problem", [OSError("full"), sqlite3.OperationalError("locked")])
+def test_what_passes_is_tried_again_with_patience(
+    problem: Exception, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from condor_plugins.gateway import submitting  # noqa: PLC0415
+
+    problems = [problem, TryAgain("configuration"), problem]
+    record = SimpleNamespace(name="gl-1")
+
+    def accept(request: object) -> SimpleNamespace:
+        if problems:
+            raise problems.pop()
+        return record
+
+    def opening(name: str) -> SimpleNamespace:
+        if len(problems) > 1:
+            raise problems.pop()
+        return SimpleNamespace(facility=site.facility, engine=SimpleNamespace(accept=accept))
+
+    monkeypatch.setattr(submitting, "open_facility", opening)
+    monkeypatch.setattr(submitting, "_TRY_S", 0.01)
+    assert submitting.accepted("nersc", words(site), time.monotonic())[1] == "gl-1"
+    problems += [problem, problem]
+    with pytest.raises(type(problem)):
+        submitting.accepted("nersc", words(site), time.monotonic() - 3600)
+
+
+def test_a_job_that_is_written_down_is_no_error_any_more(tmp_path: Path) -> None:
+    site = Site(tmp_path, patience_s=3.0)
+    site.backend.set_fault("submit", "lost")
+    site.backend.set_fault("states", "broken by surprise")
+    done = site.helper("submit", *words(site))
+    assert (done.returncode, bool(JOB.search(done.stdout))) == (0, True)
 
 
 def test_the_same_job_again_is_not_submitted_again(site: Site) -> None:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The resident gateway as a process, driven as HTCondor's gridmanager drives it."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import classad2
@@ -182,19 +184,69 @@ def test_an_outage_changes_nothing_and_is_survived(site: Site, manager: Gridmana
     wait_until("it ended", lambda: status(manager, job)["JobStatus"] == 4, 30)
 
 
-def test_errors_that_nobody_foresaw_end_nothing(site: Site, manager: Gridmanager) -> None:
-    job = submit(manager, site.ad())
-    for verb in ("states", "health", "cancel"):
-        site.backend.set_fault(verb, "broken by surprise")
-    code, words = manager.call("BLAH_PING", "nersc")
-    assert (code, words) == ("1", "RuntimeError: by surprise")
-    assert manager.call("BLAH_JOB_CANCEL", job)[0] == "1"
-    log = site.directory / "gateway.log"
-    wait_until("a failed round", lambda: "this round failed" in log.read_text(encoding="utf-8"))
-    assert manager.alive()
-    for verb in ("states", "health", "cancel"):
-        site.backend.set_fault(verb, "")
-    assert manager.call("BLAH_PING", "nersc") == ["0", "No error"]
+def test_errors_that_nobody_foresaw_end_nothing(tmp_path: Path) -> None:
+    site = Site(tmp_path, patience_s=2.0)
+    with Gridmanager(site) as manager:
+        job = submit(manager, site.ad())
+        for verb in ("states", "health", "cancel"):
+            site.backend.set_fault(verb, "broken by surprise")
+        code, words = manager.call("BLAH_PING", "nersc")
+        assert (code, words) == ("1", "RuntimeError: by surprise")
+        assert manager.call("BLAH_JOB_CANCEL", job) == ["0", "No error"], "the wish is on disk"
+        log = site.directory / "gateway.log"
+        wait_until("a failed step", lambda: " of nersc failed" in log.read_text(encoding="utf-8"))
+        assert manager.alive()
+        for verb in ("states", "health", "cancel"):
+            site.backend.set_fault(verb, "")
+        assert manager.call("BLAH_PING", "nersc") == ["0", "No error"]
+
+
+def test_a_wish_that_is_not_on_disk_is_not_promised(tmp_path: Path) -> None:
+    site = Site(tmp_path, patience_s=1.0)
+    with Gridmanager(site) as manager:
+        job = submit(manager, site.ad())
+        with closing(sqlite3.connect(site.directory / "ledger.sqlite", timeout=10)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            code, words = manager.call("BLAH_JOB_CANCEL", job)
+            assert (code, "in time" in words) == ("1", True)
+            other.rollback()
+        assert manager.call("BLAH_JOB_CANCEL", job) == ["0", "No error"]
+
+
+def test_a_wave_of_wishes_waits_for_no_facility(tmp_path: Path) -> None:
+    site = Site(tmp_path, patience_s=1.5)
+    with Gridmanager(site) as manager:
+        jobs = [submit(manager, site.ad(f"home_bl_p_s_{n}.0_1")) for n in range(8)]
+        site.backend.set_fault("cancel", "hang")
+        ids = [manager.start("BLAH_JOB_CANCEL", job) for job in jobs]
+        assert [manager.result(one)[0] for one in ids] == ["0"] * 8
+        with closing(sqlite3.connect(site.directory / "ledger.sqlite", timeout=10)) as ledger:
+            (wishes,) = ledger.execute("SELECT sum(cancel_wanted) FROM jobs").fetchone()
+        assert wishes == 8
+        site.backend.set_fault("cancel", "")
+
+
+def test_a_gateway_that_cannot_be_opened_for_a_moment_fails_no_job(tmp_path: Path) -> None:
+    """A failed submission is a pilot on hold."""
+    site = Site(tmp_path, patience_s=0.5)
+    ledger = site.directory / "ledger.sqlite"
+    ledger.mkdir()
+    with Gridmanager(site) as manager:
+        reqid = manager.start("BLAH_JOB_SUBMIT", site.ad())
+        assert manager.call("BLAH_PING", "nersc")[0] == "1"
+        assert manager.quiet(2.0)
+        ledger.rmdir()
+        assert manager.result(reqid)[0] == "0"
+
+
+def test_sends_that_hang_keep_no_later_job_from_being_written_down(tmp_path: Path) -> None:
+    site = Site(tmp_path, patience_s=1.5)
+    site.backend.set_fault("submit", "hang")
+    with Gridmanager(site) as manager:
+        ids = [manager.start("BLAH_JOB_SUBMIT", site.ad(f"home_bl_p_s_{n}.0_1")) for n in range(12)]
+        assert len({manager.result(one, 8)[2] for one in ids}) == 12
+        site.backend.set_fault("submit", "")
+        wait_until("all are submitted", lambda: len(site.backend.jobs()) == 12, 40)
 
 
 def test_down_for_maintenance_is_said_in_the_facility_s_words(

@@ -145,3 +145,36 @@ def test_without_any_way_for_files_nothing_is_in_a_store(bundle: str, tmp_path: 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(WrongJob, match="none: No such file"):
         store(backend(), tmp_path).of_request(request("k", inputs=(f"{tmp_path}/none",)))
+
+
+def test_a_path_need_not_be_text(tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe")
+    Path(path).write_bytes(CONTENT)
+    there = backend()
+    assert store(there, tmp_path).ensure([path]) == {path: DIGEST}
+    assert store(there, tmp_path).ensure([path]) == {path: DIGEST}
+    assert whole(there) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "change", [{"url": "http://localhost:1"}, {"machine": "doudna"}, {"root": "/pscratch/other"}]
+)
+def test_what_lies_at_one_place_does_not_lie_at_another(
+    bundle: str, tmp_path: Path, change: dict[str, str]
+) -> None:
+    wanted, there = request("k", inputs=(bundle,)), backend()
+    store(there, tmp_path).of_request(wanted)
+    elsewhere = backend()
+    store(elsewhere, tmp_path, **change).of_request(wanted)
+    assert elsewhere.calls.count("put") == 5
+    store(there, tmp_path).of_request(wanted)
+    assert there.calls.count("put") == 5
+
+
+def test_the_directory_of_jobs_is_made_anew_each_hour(tmp_path: Path) -> None:
+    there, now = backend(), [1e6]
+    made = Store(there, facility(), Ledger(tmp_path / "ledger.sqlite"), lambda: now[0])
+    for _ in range(4):
+        made.of_request(request("k"))
+        now[0] += 1800.0
+    assert there.calls == ["put", "put"]
