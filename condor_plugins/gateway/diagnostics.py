@@ -3,7 +3,8 @@
 
 Nothing depends on either. Attributes (condor_q -l): GlideinRemoteId; GlideinRemoteState, the word
 of the facility's batch system; GlideinRemoteReason; GlideinRemoteNodes; GlideinRemoteStart, UNIX
-seconds of the start or its estimate; GlideinFacilityError, why the job is not where it should be.
+seconds of the start or its estimate; GlideinFacilityError, why the job is not where it should be;
+GlideinCredentialExpires, UNIX seconds at which a person must have renewed the facility's secret.
 """
 
 import json
@@ -132,6 +133,7 @@ def attributes(record: Record, state: FacilityState) -> Attributes:
         "GlideinRemoteNodes": job.nodes if job else "",
         "GlideinRemoteStart": int(job.start_s) if job else 0,
         "GlideinFacilityError": error,
+        "GlideinCredentialExpires": int(state.credential_expires_s),
     }
     return {
         name: (sentence(value, 300) if isinstance(value, str) else value) if value else None

@@ -130,6 +130,13 @@ def test_without_a_schedd_the_file_is_written_all_the_same(opened: Opened) -> No
     assert (opened.directory / "facility-state.json").stat().st_mode & 0o777 == 0o600
 
 
+def test_the_end_of_the_credential_stands_in_each_pilot_s_ad() -> None:
+    record = Record("gl-1", KEY.format("1.0"), "7", "submitted", "{}")
+    known = attributes(record, FacilityState(credential_expires_s=1_795_000_000.9))
+    assert known["GlideinCredentialExpires"] == 1_795_000_000
+    assert attributes(record, FacilityState())["GlideinCredentialExpires"] is None
+
+
 def test_the_facility_s_trouble_is_shown_where_it_matters() -> None:
     trouble = FacilityState(error="503 maintenance")
     waiting = Record("gl", "k", "h", "intended", "")
