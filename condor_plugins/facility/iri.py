@@ -35,6 +35,7 @@ from condor_plugins.facility.values import (
     Submission,
     Wanted,
 )
+from condor_plugins.facility.verdict import words_of
 
 MOST_PROJECTS = 20
 
@@ -70,23 +71,19 @@ class Iri:
         return self._states.of(jobs)
 
     def cancel(self, jobs: Collection[Wanted]) -> dict[str, str]:
-        """A job known by name only is looked for first."""
+        """A job known by name only is looked for first; a 403 may be true for one job only."""
         nameless = [job for job in jobs if not job.id]
         found = self._states.of(nameless) if nameless else {}
         ids = {
             job.name: job.id or (found[job.name].id if job.name in found else "") for job in jobs
         }
-        done: dict[str, str] = {}
-        silent: list[NoNews] = []
+        done: dict[str, str | NoNews | NoAccess] = {}
         for name, remote in ids.items():
             try:
                 done[name] = self._cancelled(remote) if remote else "the facility does not list it"
-            except NoNews as err:
-                silent.append(err)
-                done[name] = err.reason
-        if silent and len(silent) == len(ids):
-            raise silent[0]
-        return done
+            except (NoNews, NoAccess) as err:
+                done[name] = err
+        return words_of(done)
 
     def _cancelled(self, remote: str) -> str:
         path = f"compute/cancel/{{}}/{quote(remote, safe='')}"
@@ -95,7 +92,7 @@ class Iri:
             return ""
         try:
             reply.check()
-        except NoAccess:  # true for every job
+        except NoAccess:  # the caller sees whether it is true for every job
             raise
         except Rejected as err:
             return str(err)

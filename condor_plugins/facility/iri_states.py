@@ -12,7 +12,15 @@ from condor_plugins.facility.iri_api import COMPUTE, IriApi, body
 from condor_plugins.facility.iri_rows import Row, matched, rows_of
 from condor_plugins.facility.iri_spec import switch
 from condor_plugins.facility.reply import Reply
-from condor_plugins.facility.values import IDLE, Facility, NoNews, Rejected, RemoteJob, Wanted
+from condor_plugins.facility.values import (
+    IDLE,
+    Facility,
+    NoAccess,
+    NoNews,
+    Rejected,
+    RemoteJob,
+    Wanted,
+)
 
 PAGE = 1000
 MOST_PAGES = 30
@@ -57,6 +65,8 @@ class States:
         """Where there is no list, the only way to find a name is to try it all the same."""
         try:
             return self._listed(nameless)
+        except NoAccess:  # tells nothing of a list
+            raise
         except (NoNews, Rejected):
             return self._as_before(nameless, "the facility has no list to find it in")
 

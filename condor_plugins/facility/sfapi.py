@@ -44,7 +44,7 @@ from condor_plugins.facility.values import (
     Unclear,
     Wanted,
 )
-from condor_plugins.facility.verdict import unsuccessful
+from condor_plugins.facility.verdict import unsuccessful, words_of
 from condor_plugins.facility.web import NotTaken, Reply, Web, one_line
 
 BASE = "https://api.nersc.gov/api/v1.2"
@@ -87,11 +87,8 @@ class Sfapi:
         """A job without an id is looked up first; one that is not there yet cannot be cancelled."""
         known = self._queue.resolved(jobs)
         results = dict(zip(known, each(self._cancel, list(known.values())), strict=True))
-        silent = [said for said in results.values() if isinstance(said, NoNews)]
-        if silent and len(silent) == len(results):
-            raise silent[0]
         unknown = {one.name: "no job of this name is there yet" for one in jobs}
-        return unknown | {name: str(said) for name, said in results.items()}
+        return unknown | words_of(results)
 
     def put(self, path: str, content: bytes) -> None:
         self._files.put(path, content)
@@ -167,17 +164,15 @@ class Sfapi:
             return Unclear(name, "the submit task is not done in time", hint)
         return outcome(name, found, hint)
 
-    def _cancel(self, number: str) -> str | NoNews:
-        """ "" once it is taken, else words; no answer is handed back for the others to go on."""
+    def _cancel(self, number: str) -> str | NoNews | NoAccess:
+        """ "" once it is taken, else words; what may be raised is handed back: the others go on."""
         try:
             reply = self._api.ask(
                 "DELETE", path_of("compute", "jobs", self._facility.machine, number)
             )
             words = error_of(told(reply))
-        except NoNews as err:
+        except (NoNews, NoAccess) as err:
             return err
-        except NoAccess:  # true for every job
-            raise
         except Rejected as err:
             words = str(err)
         return "" if OVER.search(words) else one_line(words)

@@ -16,6 +16,7 @@ from condor_plugins.facility.values import NoNews
 
 # After a fetch that failed the service is left in peace for this long, or as long as it asks.
 PAUSE_S = 30.0
+LONGEST_PAUSE_S = 300.0
 # Files of logins that are not used any more.
 OLD_S = 14 * 86400.0
 FRESH_PART = 0.8
@@ -88,11 +89,17 @@ class TokenCache:
             return self._token
 
     def drop(self, value: str) -> None:
-        """The next token() fetches, unless another process has done so."""
+        """The next token() fetches, unless another process has done so.
+
+        The pause after a fetch that failed was for a token that still served: it ends, unless the
+        service asked for it. Only the token in use ends it, so each can do so once.
+        """
         with self._lock:
             self._refused = value
             if self._token and self._token.value == value:
                 self._token = None
+                if self._failed.retry_after_s <= 0:
+                    self._again_s = 0.0
 
     def _renewed(self, now_s: float) -> Token:
         try:
@@ -129,7 +136,7 @@ class TokenCache:
             return made
 
     def _pause_s(self) -> float:
-        return max(self._failed.retry_after_s, PAUSE_S)
+        return min(max(self._failed.retry_after_s, PAUSE_S), LONGEST_PAUSE_S)
 
     def _tidy(self) -> None:
         """Remove what other logins left here long ago."""

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """glidein-gateway: what <TYPE>_GAHP and blahpd's scripts start; its fast verbs import little."""
 
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 EXIT_MISCONFIGURED, EXIT_USAGE = 78, 64
 _HELP = """usage: glidein-gateway gahp
@@ -67,7 +69,20 @@ def _slow(verb: str, name: str) -> int:
 
 
 def run() -> None:
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    if sys.argv[1:2] and sys.argv[1] in _HELPER:
+        _end(code)
+    sys.exit(code)
+
+
+def _end(code: int) -> NoReturn:
+    """At once: blahpd waits for the process, and its threads may wait for the facility."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            code = code or 1  # nobody has the answer
+    os._exit(code)
 
 
 if __name__ == "__main__":

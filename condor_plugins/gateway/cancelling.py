@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Jobs that HTCondor takes back: the wish is on disk first, and is carried out until it is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from condor_plugins.facility.values import NoNews, Rejected, Wanted
 from condor_plugins.gateway.answering import known_or_adopted
@@ -35,12 +35,19 @@ def cancel(desk: Desk, handle: str) -> bool:
 
 
 def anything(desk: Desk) -> bool:
-    return any(_is_due(desk, one) for one in desk.memory.records())
+    return any(_is_due(desk, one) or _is_unsent(one) for one in desk.memory.records())
 
 
-def carry_out(desk: Desk) -> None:
-    """The wishes that the facility has not taken yet, and those that it took and did not fulfil."""
-    due = [one for one in desk.memory.records() if _is_due(desk, one)][:_MOST_AT_ONCE]
+def carry_out(desk: Desk, names: Collection[str] | None = None) -> None:
+    """The wishes that the facility has not taken yet, and those that it took and did not fulfil.
+
+    `names`: of these records only.
+    """
+    records = [one for one in desk.memory.records() if names is None or one.name in names]
+    for one in records:
+        if _is_unsent(one):
+            _wish(desk, one.name)
+    due = [one for one in records if _is_due(desk, one)][:_MOST_AT_ONCE]
     if due and desk.pace.wait_s() <= 0:
         _ask(desk, due)
 
@@ -48,16 +55,28 @@ def carry_out(desk: Desk) -> None:
 def _wish(desk: Desk, name: str) -> Record | None:
     with desk.ledger.transaction() as rows:
         found = rows.get(name)
-        if found is None or found.cancel_wanted:
+        if found is None or (found.cancel_wanted and not _is_unsent(found)):
             return found
         values: dict[str, str | int | float] = {"cancel_wanted": 1}
-        if found.phase in {INTENDED, ENDED}:
+        if found.phase == INTENDED:
+            values |= given_up(found.sends, desk.clock())
+        elif found.phase == ENDED:
             values["phase"] = CANCELLED
-        if found.phase == INTENDED and not found.sends:
-            # Nothing was ever sent; else an earlier copy may still turn up.
-            values["ended_s"] = desk.clock()
         rows.update(name, (found.phase,), **values)
         return rows.get(name)
+
+
+def given_up(sends: int, now_s: float) -> dict[str, str | int | float]:
+    """What becomes of a job that is not to be sent; an earlier copy may still turn up."""
+    values: dict[str, str | int | float] = {"phase": CANCELLED}
+    if not sends:
+        values["ended_s"] = now_s
+    return values
+
+
+def _is_unsent(record: Record) -> bool:
+    """Wished away, and nobody is sending it: no facility has to be asked."""
+    return bool(record.phase == INTENDED and record.cancel_wanted)
 
 
 def _is_due(desk: Desk, record: Record) -> bool:

@@ -42,6 +42,7 @@ class Carrying:
         self._opened = opened
         self.log = logging.getLogger("condor_plugins.gateway")
         self._unwritten: dict[int, str] = {}
+        self._unwished: dict[int, float] = {}  # since when
         self._known: dict[str, tuple[str, int]] = {}
 
     def write(self, asked: Request) -> str | None:
@@ -54,7 +55,10 @@ class Carrying:
                 return self._wish(self._opened(), asked)
             return self._accept(self._opened(), asked)
         except PASSING as problem:
-            if asked.verb == "BLAH_JOB_CANCEL" or not self._promises.is_open(asked.reqid):
+            if asked.verb == "BLAH_JOB_CANCEL":
+                self._wish_again(asked, problem)
+                return None
+            if not self._promises.is_open(asked.reqid):
                 raise
             self.log.warning("a job cannot be written down: %s", problem)
             self._unwritten[asked.reqid] = f"{type(problem).__name__}: {problem}"
@@ -95,12 +99,22 @@ class Carrying:
     def _wish(self, opened: Opened, asked: Request) -> str:
         _, handle = gahp.handle_of(asked.words[0])
         record = opened.engine.wish(handle)
+        self._unwished.pop(asked.reqid, None)
         if record is None or record.phase in FINAL:
             # The facility may have to be told all the same, if it is cancelled and runs there.
             self._promises.keep(asked.reqid, gahp.done(asked.reqid))
             return record.name if record else ""
         self._promises.call(asked.reqid, record.name)
         return record.name
+
+    def _wish_again(self, asked: Request, problem: Exception) -> None:
+        """Also when it was answered: HTCondor may not ask again, and the job would go on there."""
+        now_s = time.monotonic()
+        since_s = self._unwished.setdefault(asked.reqid, now_s)
+        if now_s - since_s >= LAST_S and not self._promises.is_open(asked.reqid):
+            del self._unwished[asked.reqid]
+            raise problem
+        self.log.warning("a wish to cancel cannot be written down: %s", problem)
 
     def settle(self) -> None:
         """Answer the submissions and cancellations whose outcome is in the ledger now."""

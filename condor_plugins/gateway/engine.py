@@ -7,7 +7,7 @@ work on one ledger. The parts: accepting, sending, polling, cancelling, finishin
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from condor_plugins.facility.values import Backend, Facility, Health, NoNews, Rejected
 from condor_plugins.gateway import accepting, answering, cancelling, finishing, polling, sending
@@ -75,9 +75,12 @@ class Engine:
         """Only write down that a job is to be taken back; None: it is gone from the ledger."""
         return cancelling.wish(self._desk, handle)
 
-    def take_back(self) -> None:
-        """Ask the facility, in one request, for what is wished and not taken yet."""
-        cancelling.carry_out(self._desk)
+    def take_back(self, names: Collection[str] | None = None) -> None:
+        """Ask the facility, in one request, for what is wished and not taken yet.
+
+        `names`: for these records only.
+        """
+        cancelling.carry_out(self._desk, names)
 
     def cancel(self, handle: str) -> bool:
         """Take a job back; True once the facility knows, else `work` goes on with it."""

@@ -9,7 +9,7 @@ than HTCondor waits goes on in a process behind the answer (working.py).
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -43,8 +43,7 @@ def submit(batch_type: str, words: Sequence[str]) -> None:
         # From here on it is the gateway's job, whatever happens.
         handle = sent(opened, name, since_s + opened.facility.patience_s)
     if not handle:
-        with suppress(OSError):  # the next status starts one
-            go_on(batch_type)
+        _behind(batch_type, lambda: go_on(batch_type))
     job = gahp.blah_id(batch_type, time.strftime("%Y%m%d"), handle or name)
     _say(f"BLAHP_JOBID_PREFIX{job}")
 
@@ -62,7 +61,7 @@ def status(batch_type: str, words: Sequence[str]) -> None:
             _, handle = gahp.handle_of(word)
             _say(f"0{gahp.status_ad(handle, opened.engine.answer(handle))}")
     # Jobs that were seen to have ended have files to be fetched before it is told.
-    go_on_now_and_then(batch_type, opened.directory, at_once=polled)
+    _behind(batch_type, lambda: go_on_now_and_then(batch_type, opened.directory, at_once=polled))
 
 
 def _cache(opened: "Opened") -> None:
@@ -81,13 +80,16 @@ def cancel(batch_type: str, words: Sequence[str]) -> None:
     from condor_plugins.gateway.working import go_on  # noqa: PLC0415 (for this verb only)
 
     opened = _open(batch_type)
+    names = []
     with _signs_of_life():
         try:
             for word in words:
-                opened.engine.wish(gahp.handle_of(word)[1])
+                record = opened.engine.wish(gahp.handle_of(word)[1])
+                names += [record.name] if record else []
         finally:
-            go_on(batch_type)
-        meanwhile(opened, _ASK_S, opened.engine.take_back)
+            _behind(batch_type, lambda: go_on(batch_type))
+        # Each helper for its own jobs only: thirty at once would ask for each other's.
+        meanwhile(opened, _ASK_S, lambda: opened.engine.take_back(names))
     for number in range(len(words)):
         _say(f"{f'.{number}' if len(words) > 1 else ''} 0 No\\ error")
 
@@ -134,6 +136,16 @@ def main(verb: str, batch_type: str, words: Sequence[str]) -> int:
         return 0
     sys.stderr.write(gahp.sentence(why, MOST_ERROR) + "\n")
     return 1
+
+
+def _behind(batch_type: str, start: Callable[[], None]) -> None:
+    """Start the process behind the answer; the next status does it as well."""
+    try:
+        start()
+    except OSError as problem:
+        with suppress(OSError):  # the log's disk may be the one that is full
+            log = _log(batch_type)
+            log.warning("no process goes on behind the answer: %s", problem)
 
 
 def _open(batch_type: str) -> "Opened":

@@ -24,6 +24,13 @@ class _Rule(NamedTuple):
 _ANY: tuple[str, ...] = ()
 _BATCH = ("submit", "cancel")
 _RULES = (
+    # In front, for the words hold a path, and a path holds any word.
+    _Rule(
+        _ANY,
+        r"^the token in .* has ended",
+        "the credential has expired: make a new one at the facility and write it over {secret};"
+        " no restart is needed",
+    ),
     _Rule(
         _ANY,
         r"certificate|\bSSL\b|\[SSL|\bTLS\b|WRONG_VERSION",

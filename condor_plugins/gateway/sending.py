@@ -15,6 +15,7 @@ from condor_plugins.facility.values import (
     Unclear,
     Wanted,
 )
+from condor_plugins.gateway.cancelling import given_up
 from condor_plugins.gateway.desk import Desk, request_of, words
 from condor_plugins.gateway.ledger import Transaction
 from condor_plugins.gateway.polling import ANOTHER_REFUSED
@@ -160,12 +161,22 @@ def _apply(desk: Desk, rows: Transaction, outcome: Outcome) -> list[Wanted]:
         case Refused(name, reason):
             _refused(desk, rows, name, reason)
         case NotSent(name, reason):
-            sent = rows.get(name)
-            sends = sent.sends - 1 if sent else 0
-            rows.update(name, (SENT,), phase=INTENDED, sent_s=0.0, sends=sends, error=words(reason))
+            _not_sent(desk, rows, name, reason)
         case Unclear(name, reason, hint):
             rows.update(name, (SENT,), hint=hint, error=words(reason))
     return []
+
+
+def _not_sent(desk: Desk, rows: Transaction, name: str, reason: str) -> None:
+    """To be sent again, unless it was taken back meanwhile."""
+    record = rows.get(name)
+    if record is None:
+        return
+    sends = record.sends - 1
+    values: dict[str, str | int | float] = {"phase": INTENDED}
+    if record.cancel_wanted:
+        values = given_up(sends, desk.clock())
+    rows.update(name, (SENT,), sent_s=0.0, sends=sends, error=words(reason), **values)
 
 
 def _refused(desk: Desk, rows: Transaction, name: str, reason: str) -> None:

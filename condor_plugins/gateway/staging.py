@@ -25,6 +25,8 @@ _DIRECTORY_S = 3600.0
 # Another thread or process may be uploading the same; it is waited for so long.
 _TURN_S, _LOOK_S = 300.0, 0.1
 _MOST_PARTS = 1000
+# The options that say on which machine files lie.
+_PLACES = ("Endpoint", "ControlEndpoint", "StorageMachine")
 
 
 class Store:
@@ -37,7 +39,10 @@ class Store:
         ledger: Ledger,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        where = (facility.url, facility.machine, facility.root, facility.site_store)
+        where = (
+            *(facility.api, facility.url, facility.machine, facility.root, facility.site_store),
+            *(facility.options.get(name, "") for name in _PLACES),
+        )
         place = hashlib.sha256(json.dumps(where).encode()).hexdigest()[:16]
         # Facts of one place only: the next configuration may be of another one.
         self._staged, self._parts = f"{_STAGED}{place}:", f"{_PARTS}{place}:"

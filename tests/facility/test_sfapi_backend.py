@@ -234,6 +234,16 @@ def test_a_refused_credential_is_no_word_on_a_job(bench: Bench) -> None:
         bench.nersc.states([Wanted("gl-1", "", "t1")])
 
 
+def test_a_job_that_is_not_ours_to_cancel_stops_no_other(bench: Bench) -> None:
+    bench.service.plays["DELETE /compute/jobs/perlmutter/1"] = said({"detail": "no"}, 403)
+    bench.service.plays["DELETE /compute/jobs/perlmutter/2"] = said(OK)
+    both = [Wanted("gl-1", "1"), Wanted("gl-2", "2")]
+    assert bench.nersc.cancel(both) == {"gl-1": "HTTP 403 no", "gl-2": ""}
+    bench.service.plays["DELETE /compute/jobs/perlmutter/2"] = said({"detail": "no"}, 403)
+    with pytest.raises(NoAccess):
+        bench.nersc.cancel(both)
+
+
 def test_another_secret_may_be_of_another_account(bench: Bench, tmp_path: Path) -> None:
     secret = tmp_path / "key"
     secret.touch()

@@ -104,6 +104,65 @@ def test_a_failed_fetch_is_not_repeated_before_the_service_wants_it(
     assert asked == [1000.0, 1100.0, 1200.0]
 
 
+def test_the_pause_ends_with_the_token_that_made_it_bearable(
+    cache: Callable[[], TokenCache], issuer: Issuer
+) -> None:
+    mine = cache()
+    assert mine.token() == "t1"
+    issuer.now_s += 85
+    issuer.fails = NoNews("closed")
+    assert mine.token() == "t1"
+    issuer.fails = None
+    mine.drop("t0")  # an older one tells nothing of this one
+    assert mine.token() == "t1"
+    mine.drop("t1")
+    assert mine.token() == "t2"
+
+
+def test_one_token_ends_one_pause(cache: Callable[[], TokenCache], issuer: Issuer) -> None:
+    mine = cache()
+    assert mine.token() == "t1"
+    issuer.now_s += 85
+    issuer.fails = NoNews("closed")
+    assert mine.token() == "t1"
+    for _ in range(2):
+        mine.drop("t1")
+        with pytest.raises(NoNews, match="closed"):
+            mine.token()
+        issuer.fails = None
+
+
+def test_a_pause_that_the_service_asked_for_is_kept(
+    cache: Callable[[], TokenCache], issuer: Issuer
+) -> None:
+    mine = cache()
+    assert mine.token() == "t1"
+    issuer.now_s += 85
+    issuer.fails = NoNews("busy", 100.0)
+    assert mine.token() == "t1"
+    issuer.fails = None
+    mine.drop("t1")
+    with pytest.raises(NoNews, match="busy"):
+        mine.token()
+    issuer.now_s += 101
+    assert mine.token() == "t2"
+
+
+def test_no_pause_is_longer_than_five_minutes(
+    cache: Callable[[], TokenCache], issuer: Issuer
+) -> None:
+    mine = cache()
+    issuer.fails = NoNews("busy", 86400.0)
+    with pytest.raises(NoNews):
+        mine.token()
+    issuer.fails = None
+    issuer.now_s += 299
+    with pytest.raises(NoNews, match="busy"):
+        mine.token()
+    issuer.now_s += 2
+    assert mine.token() == "t1"
+
+
 def test_another_login_has_another_token(issuer: Issuer, tmp_path: Path) -> None:
     name = ["token-a"]
     mine = TokenCache(lambda: tmp_path / name[0], issuer, issuer.clock)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from condor_plugins.facility.values import Backend, Facility
 from condor_plugins.gateway import opening, results_cache, working
-from condor_plugins.gateway.__main__ import main
+from condor_plugins.gateway.__main__ import run
 from tests.gateway.file_backend import FileBackend
 
 
@@ -19,4 +19,4 @@ def _backend(facility: Facility, directory: Path) -> Backend:
 opening._backend = _backend
 results_cache.BASE = Path(os.environ["HOME"])
 working.PROGRAM[:] = [sys.executable, __file__]
-sys.exit(main(sys.argv[1:]))
+run()

@@ -149,3 +149,57 @@ def test_another_copy_that_is_refused_is_refused_once_the_first_is_not_found(ben
     assert bench.phase(name) == REFUSED
     assert "Invalid qos" in bench.record(name).error
     assert bench.there.calls.count("submit") == 2
+
+
+def test_a_wish_while_it_could_not_be_sent_ends_it(bench: Bench) -> None:
+    name = bench.engine.accept(request("home_bl_1")).name
+    _taken_back_and_not_sent(bench, name)
+    assert (bench.phase(name), bench.record(name).ended_s) == (CANCELLED, bench.now)
+
+
+def test_a_wish_while_it_could_not_be_sent_again_looks_for_the_first_copy(bench: Bench) -> None:
+    bench.there.hide_s = lambda: 2400.0
+    bench.faults["submit"] = "lost"
+    name = bench.submit()
+    for _ in range(3):
+        bench.poll(700.0)
+    _taken_back_and_not_sent(bench, name)
+    assert (bench.phase(name), bench.record(name).ended_s) == (CANCELLED, 0.0)
+    for _ in range(3):
+        bench.now += 300.0
+        bench.engine.work()
+    assert bench.job(name).ended == "cancelled"
+
+
+def _taken_back_and_not_sent(bench: Bench, name: str) -> None:
+    """HTCondor's wish comes while the request is under way, which then fails."""
+    other = bench.another()
+
+    def switch(verb: str) -> str:
+        if verb == "submit":
+            other.cancel(name)
+            return "not-sent"
+        return ""
+
+    bench.there.switch = switch
+    bench.engine.send([name])
+    bench.there.switch = lambda verb: ""
+
+
+@pytest.mark.parametrize("by", ["work", "wish"])
+def test_a_wish_for_a_job_that_nobody_sends_is_carried_out(by: str, bench: Bench) -> None:
+    name = bench.engine.accept(request("home_bl_1")).name
+    bench.ledger.update(name, (INTENDED,), cancel_wanted=1)
+    if by == "work":
+        bench.engine.work()
+    else:
+        bench.engine.wish(name)
+    assert (bench.phase(name), bench.record(name).ended_s) == (CANCELLED, bench.now)
+
+
+def test_taking_back_some_leaves_the_others_to_others(bench: Bench) -> None:
+    names = [bench.running(f"home_bl_{number}") for number in range(3)]
+    for name in names:
+        bench.engine.wish(name)
+    bench.engine.take_back({names[1]})
+    assert [bool(bench.job(name).ended) for name in names] == [False, True, False]

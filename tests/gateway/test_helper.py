@@ -5,6 +5,8 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,9 +16,9 @@ import htcondor2  # noqa: F401 (before classad2 evaluates anything)
 import pytest
 
 from condor_plugins.core.errors import TryAgain
-from condor_plugins.gateway import quick, results_cache
-from condor_plugins.gateway.values import SUBMITTED, Record
-from tests.gateway.gateway_site import Site, wait_until
+from condor_plugins.gateway import helper, opening, quick, results_cache, working
+from condor_plugins.gateway.values import SUBMITTED, Answer, Record
+from tests.gateway.gateway_site import ROOT, Site, wait_until
 
 pytestmark = pytest.mark.programs
 
@@ -210,8 +212,6 @@ def test_a_long_submission_gives_signs_of_life(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """blahpd ends a script that says nothing for 30 s."""
-    from condor_plugins.gateway import helper  # noqa: PLC0415
-
     monkeypatch.setattr(helper, "_SIGN_OF_LIFE_S", 0.05)
     with helper._signs_of_life():
         time.sleep(0.3)
@@ -282,3 +282,79 @@ def test_a_cache_directory_of_somebody_else_is_left_alone(tmp_path: Path) -> Non
     os.symlink(elsewhere, directory)
     with pytest.raises(PermissionError):
         results_cache.write("nersc", [record("1", 2)], tmp_path)
+
+
+_BUSY = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from condor_plugins.gateway import __main__
+
+def main(argv):
+    ThreadPoolExecutor(1).submit(threading.Event().wait, 60)
+    sys.stdout.write("the answer")
+    return 7
+
+__main__.main = main
+sys.argv[1:] = ["cancel", "nersc"]
+__main__.run()
+"""
+
+
+def test_a_helper_ends_with_its_answer_whatever_its_threads_do() -> None:
+    argv = [sys.executable, "-c", _BUSY]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (7, "the answer")
+
+
+class Wishes:
+    """An engine that only takes notes."""
+
+    def __init__(self) -> None:
+        self.taken: list[set[str]] = []
+
+    def wish(self, handle: str) -> SimpleNamespace | None:
+        return SimpleNamespace(name=f"gl-{handle}") if handle != "gone" else None
+
+    def take_back(self, names: set[str] | None = None) -> None:
+        self.taken.append(set(names or []))
+
+    def poll(self) -> bool:
+        return False
+
+    def answer(self, handle: str) -> Answer:
+        return Answer(1, {})
+
+
+@pytest.fixture
+def inside(site: Site, monkeypatch: pytest.MonkeyPatch) -> Wishes:
+    """Helpers in this process; no other one can be started."""
+
+    def full(*_: object) -> None:
+        raise BlockingIOError("no more processes")
+
+    engine = Wishes()
+    opened = SimpleNamespace(facility=site.facility, directory=site.directory, engine=engine)
+    for name in ("HOME", "_CONDOR_GLIDEIN_GATEWAY_DIR", "CONDOR_CONFIG"):
+        monkeypatch.setenv(name, site.environment[name])
+    monkeypatch.setattr(opening, "open_facility", lambda name: opened)
+    monkeypatch.setattr(working, "go_on", full)
+    return engine
+
+
+def test_a_cancel_asks_for_its_own_jobs_only(
+    inside: Wishes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert helper.main("cancel", "nersc", ["20260101/7", "20260101/gone", "20260101/8"]) == 0
+    assert inside.taken == [{"gl-7", "gl-8"}]
+
+
+@pytest.mark.parametrize(
+    ("verb", "line"),
+    [("status", '0[BatchJobId="7";JobStatus=1]\n'), ("cancel", " 0 No\\ error\n")],
+)
+def test_an_answer_is_good_without_a_process_behind_it(
+    verb: str, line: str, site: Site, inside: Wishes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert helper.main(verb, "nersc", ["20260101/7"]) == 0
+    assert capsys.readouterr().out == line
+    assert "no more processes" in (site.directory / "gateway.log").read_text(encoding="utf-8")

@@ -19,6 +19,7 @@ from condor_plugins.facility.values import (
     CredentialState,
     Facility,
     Health,
+    NoAccess,
     NoNews,
     NotSent,
     Outcome,
@@ -214,6 +215,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "no key": (
         {"login": Rejected("credential /secret/key.pem: No such file or directory")},
         "the secret cannot be read",
+    ),
+    "ended token": (
+        {"login": NoAccess("the token in /secret/key.pem has ended")},
+        "the credential has expired: make a new one at the facility and write it over /secret/key",
     ),
     "401": ({"states": Rejected("HTTP 401 Unauthorized")}, "are Url and TokenUrl of one service"),
     "403": ({"states": Rejected("HTTP 403 Forbidden")}, "a client of level Red"),

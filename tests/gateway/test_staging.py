@@ -157,10 +157,19 @@ def test_a_path_need_not_be_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"url": "http://localhost:1"}, {"machine": "doudna"}, {"root": "/pscratch/other"}]
+    "change",
+    [
+        {"url": "http://localhost:1"},
+        {"machine": "doudna"},
+        {"root": "/pscratch/other"},
+        {"api": "iri"},
+        {"options": {"Endpoint": "1"}},
+        {"options": {"ControlEndpoint": "1"}},
+        {"options": {"StorageMachine": "dtn"}},
+    ],
 )
 def test_what_lies_at_one_place_does_not_lie_at_another(
-    bundle: str, tmp_path: Path, change: dict[str, str]
+    bundle: str, tmp_path: Path, change: dict[str, object]
 ) -> None:
     wanted, there = request("k", inputs=(bundle,)), backend()
     store(there, tmp_path).of_request(wanted)
